@@ -1,0 +1,80 @@
+// What the tests share: an emulator for each test, and programs started as a reader starts them.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { cp, mkdtemp, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import { test as base } from "vitest";
+import { type Emulator, startEmulator } from "./emulator.ts";
+
+export const root = fileURLToPath(new URL("..", import.meta.url));
+export const programFile = join(root, "issue-access-tokens.ts");
+
+/** The arguments that have this Node run a TypeScript file: none where it does so by itself, from 22.18 on. */
+export const nodeOptions = (process.features as { typescript?: unknown }).typescript ? [] : ["--import", import.meta.resolve("tsx")];
+
+/** vitest's `test` with an emulator of the test's own, and a copy of the project as a newcomer has it after `npm ci`. */
+export const test = base.extend<{ emulator: Emulator; clone: string }>({
+  emulator: async ({}, use) => {
+    const emulator = await startEmulator();
+    await use(emulator);
+    await emulator.stop();
+  },
+  clone: async ({}, use) => {
+    const folder = await mkdtemp(join(tmpdir(), "access-tokens-quickstart-"));
+    for (const name of ["package.json", "tsconfig.json", "issue-access-tokens.ts", "test"]) {
+      await cp(join(root, name), join(folder, name), { recursive: true });
+    }
+    await symlink(join(root, "node_modules"), join(folder, "node_modules"), "junction");
+    await use(folder);
+    await rm(folder, { recursive: true });
+  },
+});
+
+export interface Result {
+  exitCode: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/**
+ * Starts a command without the settings of the person who runs the tests.
+ * @param command The command with its arguments, as in `["npx", "tsx", "issue-access-tokens.ts"]`.
+ * @param options.settings Environment variables to add.
+ * @param options.cwd The working directory, by default one without a .env file.
+ * @param options.input What to send to its stdin before that ends.
+ * @param options.onStart Gets the process when it has started.
+ */
+export async function run(
+  command: string[],
+  options: { settings?: object; cwd?: string; input?: string; onStart?: (child: ChildProcess) => unknown } = {},
+): Promise<Result> {
+  const own = /^(AZURE_|COMMUNICATION|IDENTITY_|MSI_|DOTENV_|NODE_|VITEST|npm_|(HTTPS?|ALL|NO)_PROXY$)/i;
+  const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.test(name)));
+  const [file, ...args] = command;
+  const child = spawn(file!, args, {
+    cwd: options.cwd ?? tmpdir(),
+    env: { ...inherited, npm_config_loglevel: "error", ...options.settings }, // what npm says of the person's settings is not ours
+    shell: process.platform === "win32" && file !== process.execPath, // npm and npx are .cmd files there
+  });
+  child.stdin.on("error", () => {}); // A program that does not read has nothing to miss.
+  child.stdin.end(options.input);
+  options.onStart?.(child);
+  const [stdout, stderr, [exitCode]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
+  return { exitCode, stdout, stderr };
+}
+
+/** Starts the walkthrough with this Node and these settings, and gives what became of it. */
+export function walk(settings: object, args: string[] = [], options: Parameters<typeof run>[1] = {}): Promise<Result> {
+  return run([process.execPath, ...nodeOptions, programFile, ...args], { ...options, settings });
+}
+
+/** Replaces what differs from run to run: ids by `<id 1>`, `<id 2>` in the order in which they come up, times and tokens. */
+export const mask = (output: string) =>
+  output
+    .replace(/8:acs:[\da-f_-]+/g, (id, _offset: number, all: string) => `<id ${[...new Set(all.match(/8:acs:[\da-f_-]+/g))].indexOf(id) + 1}>`)
+    .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, "<time>")
+    .replace(/eyJ[\w-]+\.[\w-]+\.[\w-]+/g, "<token>");
