@@ -232,7 +232,6 @@ export async function startEmulator(options: { port?: number; onAnswer?: (reques
     received.body = body?.toString() ?? "";
     const proceed = async () => {
       const result = body ? await answer(request, received, body) : error(413, "RequestTooLarge", `The body is larger than ${largestBody} bytes.`); // chosen
-      if (!body) response.setHeader("Connection", "close");
       send(response, result, requestId, performance.now() - started);
     };
     const disturbed = faults.find(({ target, times }) => times > 0 && (target === received.operation || target === received.call));

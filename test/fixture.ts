@@ -1,14 +1,17 @@
 // What the tests share: an emulator for each test, and programs started as a reader starts them.
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { createHash, createHmac } from "node:crypto";
 import { once } from "node:events";
-import { cp, mkdtemp, rm, symlink } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, symlink } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
+import https from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { test as base } from "vitest";
-import { type Emulator, startEmulator } from "./emulator.ts";
+import { accessKey, type Emulator, startEmulator } from "./emulator.ts";
 
 export const root = fileURLToPath(new URL("..", import.meta.url));
 export const programFile = join(root, "issue-access-tokens.ts");
@@ -70,6 +73,42 @@ export async function run(
 /** Starts the walkthrough with this Node and these settings, and gives what became of it. */
 export function walk(settings: object, args: string[] = [], options: Parameters<typeof run>[1] = {}): Promise<Result> {
   return run([process.execPath, ...nodeOptions, programFile, ...args], { ...options, settings });
+}
+
+/** A raw request: what is not given is as it should be. `path` may hold `{id}`, the id of an identity that exists. */
+export interface RawRequest {
+  method?: string;
+  path?: string;
+  query?: string;
+  /** JSON text, or bytes. */
+  body?: string;
+  headers?: Record<string, string>;
+  /** The names of the headers that are signed, in this order. */
+  signed?: string[];
+  /** The host that is signed, where it is not the `Host` header. */
+  signedHost?: string;
+  key?: string;
+}
+
+/** Sends a request to an emulator without any SDK, signed with its access key, and gives the answer with its body as text. */
+export async function send(emulator: Emulator, raw: RawRequest = {}) {
+  const { method = "POST", path = "/identities", query = "?api-version=2023-10-01", body = "", key = accessKey } = raw;
+  const { signed = ["x-ms-date", "host", "x-ms-content-sha256"] } = raw;
+  const url = new URL(emulator.entraSettings.COMMUNICATION_SERVICES_ENDPOINT);
+  const headers: Record<string, string> = {
+    host: url.host,
+    [signed.includes("date") ? "date" : "x-ms-date"]: new Date().toUTCString(),
+    "x-ms-content-sha256": createHash("sha256").update(body).digest("base64"),
+    ...(body && { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) }),
+    ...raw.headers,
+  };
+  const values = signed.map((name) => (name === "host" ? (raw.signedHost ?? headers.host) : headers[name]));
+  const signature = createHmac("sha256", Buffer.from(key, "base64")).update(`${method}\n${path}${query}\n${values.join(";")}`).digest("base64");
+  headers.authorization ??= `HMAC-SHA256 SignedHeaders=${signed.join(";")}&Signature=${signature}`;
+  const request = https.request({ host: url.hostname, port: url.port, path: path + query, method, headers, ca: await readFile(emulator.settings.NODE_EXTRA_CA_CERTS), agent: false });
+  request.on("error", () => {}).end(body); // An error before the answer rejects below.
+  const [response] = (await once(request, "response")) as [IncomingMessage];
+  return { status: response.statusCode, headers: response.headers, body: await text(response) };
 }
 
 /** Replaces what differs from run to run: ids by `<id 1>`, `<id 2>` in the order in which they come up, times and tokens. */
