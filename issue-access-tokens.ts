@@ -9,22 +9,17 @@
 import { CommunicationIdentityClient } from "@azure/communication-identity";
 // </imports>
 import dotenv from "dotenv";
-import { on, once } from "node:events";
-import { constants } from "node:os";
+import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 
-const stop = new AbortController(); // aborted by Ctrl-C, or when nobody reads the output any more
-const undeleted = new Map<string, (options: object) => Promise<void>>(); // the ids of existing identities, each with its deletion
+const stop = new AbortController(); // aborted by Ctrl-C, or when the output is closed
+const undeleted = new Map<string, (options: object) => Promise<void>>(); // the ids of the identities that exist, each with its deletion
 let lines: AsyncIterator<string> | undefined; // what is typed, with --step
 let currentStep = "Authenticating the client";
 
-const interrupt = (exitCode: number) => () => stop.abort(ending(exitCode, "Interrupted."));
-process.on("SIGINT", interrupt(130)).on("SIGTERM", interrupt(143)).on("SIGHUP", interrupt(129));
-process.stdout.on("error", () => stop.abort(ending(1, "Printing the results failed: nobody reads them any more.")));
-process.stderr.on("error", () => {});
-
 try {
+  listenForTheEnd();
   const seconds = readOptions();
   checkSettings();
   console.log("Azure Communication Services - Access Tokens Quickstart");
@@ -96,27 +91,34 @@ try {
   process.exitCode = explain(error);
 } finally {
   await cleanUp();
-  stop.abort(); // lets go of the keyboard, too
 }
-
 
 /** Names the step that comes next and, with --step, waits for Enter before it. */
 async function next(step: string) {
-  stop.signal.throwIfAborted();
   currentStep = step;
   if (!lines) return;
   console.error(`\nNext: ${step}. Press Enter to go on.`);
-  const { done } = await lines.next();
-  stop.signal.throwIfAborted();
-  if (done) throw ending(1, "The input ended, and with it the walk.");
+  if ((await lines.next()).done) throw ending(1, "The input ended, and with it the walk.");
 }
 
-/** Limits the time of every call of the client, and keeps `undeleted` up to date. */
+/** Has Ctrl-C, and an output that nobody reads, end the walkthrough as a failure does. */
+function listenForTheEnd() {
+  const interrupt = (exitCode: number) => () => stop.abort(ending(exitCode, "Interrupted."));
+  process.on("SIGINT", interrupt(130)).on("SIGTERM", interrupt(143)).on("SIGHUP", interrupt(129));
+  process.stdout.on("error", (error) => {
+    process.exitCode = 1; // Nothing else notices when it is the last line that is lost.
+    stop.abort(ending(1, `Printing the results failed: ${error.message}.`));
+  });
+  process.stderr.on("error", () => {});
+}
+
+/** Limits the time of each call of the client, and keeps account of the identities that it creates and deletes. */
 function supervise(client: CommunicationIdentityClient, seconds: number) {
   const deleteUser = client.deleteUser.bind(client);
   for (const name of ["createUser", "getToken", "createUserAndToken", "revokeTokens", "deleteUser"] as const) {
     const call: (...args: any[]) => Promise<any> = client[name].bind(client);
     client[name] = async (...args: any[]) => {
+      stop.signal.throwIfAborted();
       const answer = limited(seconds, (options) => call(...args, options));
       // An answer that is of no use to the SDK may still hold the id of a new identity.
       const text = String(await answer.then(JSON.stringify, (error) => error.response?.bodyAsText));
@@ -130,7 +132,7 @@ function supervise(client: CommunicationIdentityClient, seconds: number) {
   }
 }
 
-/** Gives a call up after so many seconds, or five seconds after Ctrl-C: until then its answer may still bring the id of a new identity. */
+/** Gives a call up after so many seconds, and five seconds after Ctrl-C: until then, its answer may bring the id of a new identity. */
 async function limited<T>(seconds: number, call: (options: { abortSignal: AbortSignal }) => Promise<T>): Promise<T> {
   const limit = new AbortController();
   const giveUp = () => limit.abort(Object.assign(new Error(`There was no answer within ${seconds} seconds.`), { code: "ETIMEDOUT" }));
@@ -140,14 +142,16 @@ async function limited<T>(seconds: number, call: (options: { abortSignal: AbortS
   return Promise.race([call({ abortSignal: limit.signal }), givenUp]).finally(() => clearTimeout(timer));
 }
 
-/** Deletes the identities that the walkthrough has not deleted, and names those that remain: nobody can find them again. */
+/** Deletes the identities that still exist, and names those that cannot be deleted: nobody could find them again. */
 async function cleanUp() {
-  const deletions = Array.from(undeleted, ([id, deletion]) => limited(10, deletion).then(() => undeleted.delete(id)));
-  await Promise.allSettled(deletions);
-  if (undeleted.size > 0) console.error(`Could not be deleted, and cannot be listed by the service: ${[...undeleted.keys()].join(", ")}`);
+  const gone = (error: any) => error.code === "IdentityNotFound" || Promise.reject(error);
+  await Promise.allSettled(Array.from(undeleted, ([id, deletion]) => limited(10, deletion).catch(gone).then(() => undeleted.delete(id))));
+  if (undeleted.size > 0) console.error(`These identities could not be deleted: ${[...undeleted.keys()].join(", ")}`);
+  stop.abort(); // lets go of the keyboard
+  setTimeout(() => process.exit(), 1000).unref(); // A sign-in that was given up may hold on to its connection for minutes.
 }
 
-/** Reads .env and the command line. Gives the time limit of a call, in seconds. */
+/** Reads .env and the command line, and gives the time limit of a call in seconds. */
 function readOptions(): number {
   dotenv.config({ quiet: true });
   const { values, positionals } = parseArgs({
@@ -156,97 +160,97 @@ function readOptions(): number {
   });
   const seconds = Number(values.timeout);
   if (values.help) throw ending(0, usage());
-  if (positionals.length > 0) throw ending(2, `It takes options only, no other arguments.\n\n${usage()}`);
-  if (!(seconds > 0)) throw ending(2, `--timeout takes a number of seconds above 0.\n\n${usage()}`);
+  if (positionals.length > 0) throw ending(2, `There are only options, no other arguments.\n\n${usage()}`);
+  if (!(seconds > 0)) throw ending(2, `--timeout needs a number of seconds above 0.\n\n${usage()}`);
   if (values.step) lines = createInterface({ input: process.stdin, signal: stop.signal })[Symbol.asyncIterator]();
-  return Math.min(seconds, 86_400);
+  return Math.min(seconds, 86_400); // a day: timers do not count to more than 24
 }
 
 function usage() {
-  return `Usage: npx tsx issue-access-tokens.ts [--step] [--timeout <seconds>]
-
+  return `Usage: npx tsx issue-access-tokens.ts [--step] [--timeout <seconds>] [--help]
   --step               wait for Enter before each of the six steps
-  --timeout <seconds>  how long a call may wait for its answer, retries included (default: 30)
-  --help               print this
-
-Authenticates with COMMUNICATION_SERVICES_CONNECTION_STRING (an access key) or, where that is not set,
-with COMMUNICATION_SERVICES_ENDPOINT (Microsoft Entra ID), from the environment or a .env file.
+  --timeout <seconds>  how long a call may wait for its answer, retries included (30)
+It authenticates with the connection string in COMMUNICATION_SERVICES_CONNECTION_STRING or, if that is not set,
+with Microsoft Entra ID at the endpoint in COMMUNICATION_SERVICES_ENDPOINT. Either may stand in a .env file.
 Exit codes: 0 all of it worked, 1 it failed, 2 it was not set up rightly and nothing was sent, 130 Ctrl-C.`;
 }
 
-/** Refuses settings that cannot work before anything is sent. No message repeats a value: it may hold the access key. */
+/** Refuses settings that cannot work, before anything is sent. It never repeats a value, which may hold the access key. */
 function checkSettings() {
   const names = ["COMMUNICATION_SERVICES_CONNECTION_STRING", "COMMUNICATION_SERVICES_ENDPOINT"];
   for (const name of names) if (!process.env[name]?.trim()) delete process.env[name];
   const name = names.find((name) => process.env[name]);
-  const sibling = ["COMMUNICATION_CONNECTION_STRING", "AZURE_COMMUNICATION_CONNECTION_STRING", "communicationServices_connectionString"];
-  const misnamed = sibling.find((name) => process.env[name]);
   if (!name) {
-    throw ending(2, `${misnamed ? `${misnamed} is set, but has another name here.\n` : ""}Set ${names.join(" or ")}, in the environment or in a .env file.
+    const others = ["COMMUNICATION_CONNECTION_STRING", "AZURE_COMMUNICATION_CONNECTION_STRING", "communicationServices_connectionString"];
+    const other = others.find((name) => process.env[name]);
+    throw ending(2, `${other ? `You have set ${other}, which has another name here.\n` : ""}Set ${names.join(" or ")}, in the environment or a .env file.
 The Azure portal shows both for your Communication Services resource, under Settings > Keys.
-Without a resource, see the walkthrough run against the emulator: npm run local`);
+Without a resource, try the walkthrough with the emulator: npm run local`);
   }
 
   const value = process.env[name]!;
-  const isString = name === names[0];
-  const parts = /endpoint=(.*);accesskey=(.*)/i.exec(value); // what the SDK looks for
-  const endpoint = (isString ? (parts?.[1] ?? "") : value).trim();
-  const faults: [boolean, string][] = [
+  const withKey = name === names[0];
+  const parts = /endpoint=(.*);accesskey=(.*)/i.exec(value); // as the SDK takes it apart
+  const endpoint = (withKey ? (parts?.[1] ?? "") : value).trim();
+  const faults: [applies: boolean, fault: string][] = [
     [/[<>]/.test(value), "still holds a placeholder"],
-    [isString && /(^|;)\s*(Account|SharedAccess|Instrumentation|Default|HostName|Id|Secret)\w*=/i.test(value), "belongs to another product"],
-    [isString && !/endpoint=\s*[^;\s]/i.test(value), "lacks the endpoint"],
-    [isString && !/accesskey=\s*[^;\s]/i.test(value), "lacks the access key"],
-    [isString && !parts, "does not have its two parts in this order, with one semicolon between them"],
-    [!isString && /(^|;)\s*\w+=/.test(value), `holds a connection string, which belongs in ${names[0]}`],
+    [withKey && /(^|;)\s*(Account|SharedAccess|Instrumentation|Default|HostName|Id|Secret)\w*=/i.test(value), "belongs to another product"],
+    [withKey && !/endpoint=\s*[^;\s]/i.test(value), "lacks the endpoint"],
+    [withKey && !/accesskey=\s*[^;\s]/i.test(value), "lacks the access key"],
+    [withKey && !parts, "does not have its two parts in this order, with one semicolon between them"],
+    [!withKey && /(^|;)\s*\w+=/.test(value), `holds a connection string, which belongs in ${names[0]}`],
     [/^http:/i.test(endpoint), "begins with http:// instead of https://"],
     [/^https:\/\/[^/?#]+[/?#]./i.test(endpoint), "goes on after the host name"],
-    [!/^https:\/\/([\w.-]+|\[[\da-f:.]+\])(:\d+)?\/?$/i.test(endpoint) || !URL.canParse(endpoint), "is not an https:// URL with a host name"],
-    [/\.(windows\.net|azconfig\.io|(?<!\.communication\.)azure\.\w+|signalr\.net)[:/]?/i.test(endpoint), "belongs to another product"],
+    [!/^https:\/\/([\w-]{1,63}(\.[\w-]{1,63})*|\[[\da-f:.]+\])(:\d+)?\/?$/i.test(endpoint) || !URL.canParse(endpoint), "has no https:// URL"],
+    [/(?<!\.communication)\.azure\.\w+|\.windows\.net|\.azconfig\.io|\.signalr\.net/i.test(endpoint), "belongs to another product"],
   ];
   const fault = faults.find(([applies]) => applies)?.[1];
   const form = "https://<resource>.communication.azure.com/";
-  if (fault) throw ending(2, `${name} ${fault}.\nIt should look like this: ${isString ? `endpoint=${form};accesskey=<key>` : form}`);
+  if (fault) throw ending(2, `${name} ${fault}.\nIt should look like this: ${withKey ? `endpoint=${form};accesskey=<key>` : form}`);
 }
 
-/** Tells on stderr why the program ends, in a few lines without a secret, and gives the exit code. */
+/** Tells on stderr why the walkthrough ends, in a few lines without a secret, and gives the exit code. */
 function explain(error: any): number {
   if (stop.signal.aborted) error = stop.signal.reason;
   if (error.code?.startsWith?.("ERR_PARSE_ARGS")) error = ending(2, `${error.message.split(/\. |\n/)[0]}.\n\n${usage()}`);
-  if (error.exitCode !== undefined) {
-    (error.exitCode === 0 ? console.log : console.error)(error.message);
-    return error.exitCode;
+  const { exitCode, statusCode: status, code, name, response, message } = error;
+  if (exitCode !== undefined) {
+    if (message) (exitCode === 0 ? console.log : console.error)(message);
+    return exitCode;
   }
 
-  const { statusCode: status, code, response, message } = error;
   const withKey = Boolean(process.env.COMMUNICATION_SERVICES_CONNECTION_STRING);
-  const refusal = /AADSTS\d+.*?(?=\s*Trace ID|[\r\n]|$)/.exec(message)?.[0];
-  const noCredential = /Credential|Authentication/.test(error.name);
-  const notAcs = error instanceof TypeError || code === "PARSE_ERROR" || (response && !code);
-  const minutes = Math.round((Date.now() - Date.parse(response?.headers.get("date"))) / 60_000); // by which the clock is ahead
+  const refusal = /AADSTS\d+.*?(?=\s*Trace ID|[\r\n]|$)/.exec(message)?.[0] ?? error.errorResponse?.errorDescription;
+  const noCredential = !refusal && /^(AggregateAuthentication|CredentialUnavailable)Error$/.test(name);
+  const notAcs = error instanceof TypeError || (response && (!code || code === "PARSE_ERROR"));
+  const ahead = Math.round((Date.now() - Date.parse(response?.headers.get("date"))) / 60_000);
   const advice: [applies: unknown, what: string][] = [
-    [refusal, "Microsoft Entra ID refused the sign-in."],
-    [noCredential, "Sign in with `az login`, or set COMMUNICATION_SERVICES_CONNECTION_STRING instead."],
-    [status === 401 && withKey && Math.abs(minutes) > 1, `Set the clock of this machine: it is ${Math.abs(minutes)} minutes ${minutes > 0 ? "ahead" : "behind"}.`],
-    [status === 401 && withKey, "The key may have been regenerated, or belong to another resource: copy the connection string again."],
-    [status === 401 || (status === 403 && !withKey), "Assign a role on the resource, such as Contributor, to who signs in. It takes minutes to take effect."],
-    [status === 429, "There were too many requests: wait a minute, and run it again."],
-    [notAcs, "This is not an answer of ACS: check the endpoint."],
-    [/^(ENOTFOUND|EAI_AGAIN)$/.test(code), "The host was not found: check the endpoint, and the network."],
-    [/CERT|UNABLE_TO_VERIFY/.test(code), "If a proxy or an emulator has its own certificate, name its file in NODE_EXTRA_CA_CERTS."],
-    [/^E[A-Z]+$/.test(code), "Check the network, and a proxy if there is one."],
-    [status === 403, "Check the networking settings of the resource."],
-    [status >= 500, "Run it again later."],
+    [refusal, "Microsoft Entra ID refused the sign-in. Use another identity for it, or COMMUNICATION_SERVICES_CONNECTION_STRING."],
+    [noCredential, "Sign in with `az login`, or set COMMUNICATION_SERVICES_CONNECTION_STRING."],
+    [status === 401 && withKey && Math.abs(ahead) > 1, `Set this machine's clock: it is ${Math.abs(ahead)} minutes ${ahead > 0 ? "ahead" : "behind"}.`],
+    [status === 401 && withKey, "The access key was regenerated, or is another resource's: copy the connection string from the portal again."],
+    [status === 401 || (status === 403 && !withKey), "Assign a role on the resource, such as Contributor, to who signs in; this takes minutes to take effect."],
+    [status === 403, "Something does not let you in: check the networking settings of the resource, and your proxy."],
+    [status === 429, "These were too many requests: wait a minute, and run it again."],
+    [notAcs, "This is not an answer of Azure Communication Services: check the endpoint."],
+    [status >= 500, "The service has a problem: run it again later."],
+    [/^(ENOTFOUND|EAI_AGAIN)$/.test(code), "There is no such host: check the endpoint."],
+    [/CERT|UNABLE_TO_VERIFY/.test(code), "The certificate is not trusted: if it is your proxy's or emulator's, name its file in NODE_EXTRA_CA_CERTS."],
+    [/^E[A-Z]+$|PARSE_ERROR/.test(code), "Check the network, and your proxy."],
   ];
-  const said = (notAcs && response ? String(response.bodyAsText) : noCredential ? "No credential was found." : message) ?? "";
-  const reason = refusal ?? [status, code, said.trim().split(/\r?\n/)[0].slice(0, 200)].filter(Boolean).join(" ");
-  console.error(`${currentStep} failed: ${reason.replace(/eyJ[\w.-]+/g, "<token>")}`);
-  if (response) console.error(`Request id: ${response.request.requestId}, MS-CV: ${response.headers.get("ms-cv")}`);
-  console.error(advice.find(([applies]) => applies)?.[1] ?? "");
-  console.error("For the log of the SDK, which shows no secrets, set AZURE_LOG_LEVEL=verbose.");
+  const text: string = noCredential ? "No credential for Microsoft Entra ID was found." : (refusal ?? ((notAcs && response?.bodyAsText) || message));
+  const firstLine = text.trim().split(/[\r\n]/)[0]!.slice(0, 300).replace(/eyJ[\w.-]+/g, "<token>");
+  const explanation = [
+    `${currentStep} failed: ${[status, code, firstLine].filter(Boolean).join(" ")}`,
+    response && `Request id: ${response.request.requestId}, MS-CV: ${response.headers.get("ms-cv") ?? "none"}`,
+    advice.find(([applies]) => applies)?.[1],
+    "The SDK's own log tells more, without secrets: set AZURE_LOG_LEVEL=verbose.",
+  ];
+  console.error(explanation.filter(Boolean).join("\n"));
   return 1;
 }
 
-/** An error that ends the program with this exit code, and needs no explanation. */
-function ending(exitCode: number, message: string) {
+/** An error that ends the program with this exit code and this message. */
+function ending(exitCode: number, message = "") {
   return Object.assign(new Error(message), { exitCode });
 }

@@ -4,6 +4,7 @@ import { CommunicationIdentityClient, type TokenScope } from "@azure/communicati
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { access, readFile } from "node:fs/promises";
+import https from "node:https";
 import { connect } from "node:tls";
 import dotenv from "dotenv";
 import { describe, expect } from "vitest";
@@ -196,7 +197,9 @@ describe.concurrent("the emulator, badly treated,", () => {
   });
 
   test("answers a thousand requests at once", async ({ emulator }) => {
-    const answers = await Promise.all(Array.from({ length: 1000 }, () => send(emulator)));
+    const agent = new https.Agent({ ca: await readFile(emulator.settings.NODE_EXTRA_CA_CERTS), keepAlive: true, maxSockets: 100 });
+    const answers = await Promise.all(Array.from({ length: 1000 }, () => send(emulator, { agent })));
+    agent.destroy();
     expect(answers.filter(({ status }) => status === 201)).toHaveLength(1000);
     expect(emulator.identities.size).toBe(1000);
   });
@@ -212,10 +215,9 @@ describe.concurrent("npm run emulator", () => {
     return { child, ended, settings: dotenv.parse(stdout) };
   }
 
-  test("prints settings that a client in any process can use, and removes its files when it ends", async () => {
+  test("prints settings that a client in any process can use, and removes its files when it ends", async ({ walk }) => {
     const { child, ended, settings } = await serve([process.execPath, "--import", import.meta.resolve("tsx"), "test/serve.ts"]);
-    const walked = await run(["npx", "tsx", "issue-access-tokens.ts"], { cwd: root, settings });
-    expect(walked).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(await walk(settings)).toMatchObject({ exitCode: 0, stderr: "" });
     child.kill("SIGTERM");
     const { exitCode, stdout, stderr } = await ended;
     expect(exitCode).toBe(0);
@@ -233,7 +235,7 @@ describe.concurrent("npm run emulator", () => {
 
   test("explains in a sentence why it does not start", async ({ emulator }) => {
     const { port } = new URL(emulator.entraSettings.COMMUNICATION_SERVICES_ENDPOINT);
-    for (const [args, sentence] of [[["--port", port], `Port ${port} is in use.`], [["--port", "70000"], "from 0 to 65535"], [["--host", "x"], "one option"]] as const) {
+    for (const [args, sentence] of [[["--port", port], `Port ${port} is in use.`], [["--host", "x"], "one option"]] as const) {
       const { exitCode, stdout, stderr } = await run([process.execPath, "--import", import.meta.resolve("tsx"), "test/serve.ts", ...args], { cwd: root });
       expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 2, stdout: "", stderr: expect.stringContaining(sentence) });
     }

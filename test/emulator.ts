@@ -52,6 +52,9 @@ export interface IssuedToken {
 /** Takes over an answer: writes to the response itself, or lets the service `proceed` with its own. faults.ts has them. */
 export type Fault = (response: ServerResponse, proceed: () => Promise<void>) => unknown;
 
+/** What a fault disturbs: an operation, the sign-in to Microsoft Entra ID, or the call with this number, counted from 1 and without retries. */
+export type Target = Operation | "sign-in" | number;
+
 type Answer = { status: number; body?: object; listsVersions?: boolean };
 type Body = { createTokenWithScopes?: unknown; scopes?: unknown; expiresInMinutes?: unknown };
 export type Emulator = Awaited<ReturnType<typeof startEmulator>>;
@@ -81,7 +84,7 @@ export async function startEmulator(options: { port?: number; onAnswer?: (reques
   const tokens: IssuedToken[] = [];
   const requests: ReceivedRequest[] = [];
   const calls = new Map<string, number>();
-  const faults: { target: Operation | number; fault: Fault; times: number }[] = [];
+  const faults: { target: Target; fault: Fault; times: number }[] = [];
   const entraTokens = new Set<string>();
   const entraSecret = randomUUID();
 
@@ -234,10 +237,15 @@ export async function startEmulator(options: { port?: number; onAnswer?: (reques
       const result = body ? await answer(request, received, body) : error(413, "RequestTooLarge", `The body is larger than ${largestBody} bytes.`); // chosen
       send(response, result, requestId, performance.now() - started);
     };
-    const disturbed = faults.find(({ target, times }) => times > 0 && (target === received.operation || target === received.call));
-    if (!disturbed) return proceed();
-    disturbed.times--;
-    await disturbed.fault(response, proceed);
+    await disturb([received.operation, received.call], response, proceed);
+  }
+
+  /** Has the first fault that is meant for one of these targets answer in place of the service. */
+  async function disturb(targets: (Target | undefined)[], response: ServerResponse, proceed: () => Promise<void>) {
+    const disturbance = faults.find(({ target, times }) => times > 0 && targets.includes(target));
+    if (!disturbance) return proceed();
+    disturbance.times--;
+    await disturbance.fault(response, proceed);
   }
 
   const { private: key, cert } = await certificate;
@@ -248,12 +256,14 @@ export async function startEmulator(options: { port?: number; onAnswer?: (reques
   // What App Service offers to a program with a managed identity: the one credential of DefaultAzureCredential that needs no internet.
   const entra = createHttpServer((request, response) => {
     if (request.headers["x-identity-header"] !== entraSecret) return response.writeHead(401).end();
-    const token = randomUUID();
-    entraTokens.add(token);
-    const expires_on = String(Math.round(Date.now() / 1000) + 3600);
-    const resource = new URLSearchParams(split(request.url!)[1]).get("resource");
-    response.writeHead(200, { "Content-Type": "application/json" });
-    response.end(JSON.stringify({ access_token: token, expires_on, resource, token_type: "Bearer" }));
+    void disturb(["sign-in"], response, async () => {
+      const token = randomUUID();
+      entraTokens.add(token);
+      const expires_on = String(Math.round(Date.now() / 1000) + 3600);
+      const resource = new URLSearchParams(split(request.url!)[1]).get("resource");
+      response.writeHead(200, { "Content-Type": "application/json" });
+      response.end(JSON.stringify({ access_token: token, expires_on, resource, token_type: "Bearer" }));
+    });
   });
   const port = await listen(service, options.port);
   const entraPort = await listen(entra);
@@ -278,10 +288,10 @@ export async function startEmulator(options: { port?: number; onAnswer?: (reques
       IDENTITY_HEADER: entraSecret,
       ...trust,
     },
-    /** Disturbs the next answer to an operation, or to the call with this number, counted from 1 and without retries. */
-    once: (target: Operation | number, fault: Fault) => void faults.push({ target, fault, times: 1 }),
-    /** Disturbs every answer to an operation, or to the call with this number. */
-    always: (target: Operation | number, fault: Fault) => void faults.push({ target, fault, times: Infinity }),
+    /** Disturbs the next answer to a target. */
+    once: (target: Target, fault: Fault) => void faults.push({ target, fault, times: 1 }),
+    /** Disturbs every answer to a target. */
+    always: (target: Target, fault: Fault) => void faults.push({ target, fault, times: Infinity }),
     /** Stops at once, and removes the emulator's folder. */
     async stop() {
       for (const server of [service, entra]) {

@@ -1,6 +1,6 @@
 // What the tests share: an emulator for each test, and programs started as a reader starts them.
 
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createHash, createHmac } from "node:crypto";
 import { once } from "node:events";
 import { cp, mkdtemp, readFile, rm, symlink } from "node:fs/promises";
@@ -16,11 +16,32 @@ import { accessKey, type Emulator, startEmulator } from "./emulator.ts";
 export const root = fileURLToPath(new URL("..", import.meta.url));
 export const programFile = join(root, "issue-access-tokens.ts");
 
-/** The arguments that have this Node run a TypeScript file: none where it does so by itself, from 22.18 on. */
-export const nodeOptions = (process.features as { typescript?: unknown }).typescript ? [] : ["--import", import.meta.resolve("tsx")];
+/** Runs the walkthrough with these settings, and gives what became of it. */
+export type Walk = (settings: object, args?: string[], options?: Parameters<typeof run>[1]) => Promise<Result>;
 
-/** vitest's `test` with an emulator of the test's own, and a copy of the project as a newcomer has it after `npm ci`. */
-export const test = base.extend<{ emulator: Emulator; clone: string }>({
+/**
+ * vitest's `test` with an emulator of the test's own, with a copy of the project as a newcomer has it after `npm ci`, and with `walk`.
+ * To walk is to type `node issue-access-tokens.ts`. Node 20 does not know TypeScript, and tsx takes a second processor second for each start,
+ * of which this suite has a hundred: there, `walk` starts what remains of the program without its types, and other tests type `npx tsx`.
+ */
+export const test = base.extend<{ program: string; emulator: Emulator; clone: string; walk: Walk }>({
+  program: [
+    async ({}, use) => {
+      if ((process.features as { typescript?: unknown }).typescript) return use(programFile);
+      const folder = await mkdtemp(join(tmpdir(), "issue-access-tokens-"));
+      await cp(join(root, "package.json"), join(folder, "package.json"));
+      await symlink(join(root, "node_modules"), join(folder, "node_modules"), "junction");
+      const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+      const options = ["--ignoreConfig", "--noCheck", "--target", "es2023", "--module", "nodenext", "--types", "node", "--outDir", folder];
+      await run([process.execPath, tsc, programFile, ...options], { cwd: root });
+      await use(join(folder, "issue-access-tokens.js"));
+      await rm(folder, { recursive: true });
+    },
+    { scope: "file" },
+  ],
+  walk: async ({ program }, use) => {
+    await use((settings, args = [], options = {}) => run([process.execPath, program, ...args], { ...options, settings }));
+  },
   emulator: async ({}, use) => {
     const emulator = await startEmulator();
     await use(emulator);
@@ -48,12 +69,12 @@ export interface Result {
  * @param command The command with its arguments, as in `["npx", "tsx", "issue-access-tokens.ts"]`.
  * @param options.settings Environment variables to add.
  * @param options.cwd The working directory, by default one without a .env file.
- * @param options.input What to send to its stdin before that ends.
+ * @param options.input What to send to its stdin before that ends; null leaves it open.
  * @param options.onStart Gets the process when it has started.
  */
 export async function run(
   command: string[],
-  options: { settings?: object; cwd?: string; input?: string; onStart?: (child: ChildProcess) => unknown } = {},
+  options: { settings?: object; cwd?: string; input?: string | null; onStart?: (child: ChildProcess) => unknown } = {},
 ): Promise<Result> {
   const own = /^(AZURE_|COMMUNICATION|IDENTITY_|MSI_|DOTENV_|NODE_|VITEST|npm_|(HTTPS?|ALL|NO)_PROXY$)/i;
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.test(name)));
@@ -64,15 +85,33 @@ export async function run(
     shell: process.platform === "win32" && file !== process.execPath, // npm and npx are .cmd files there
   });
   child.stdin.on("error", () => {}); // A program that does not read has nothing to miss.
-  child.stdin.end(options.input);
+  if (options.input !== null) child.stdin.end(options.input);
   options.onStart?.(child);
-  const [stdout, stderr, [exitCode]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
+  const stdoutText = text(child.stdout).catch(() => ""); // A test may close it.
+  const [stdout, stderr, [exitCode]] = await Promise.all([stdoutText, text(child.stderr), once(child, "close")]);
   return { exitCode, stdout, stderr };
 }
 
-/** Starts the walkthrough with this Node and these settings, and gives what became of it. */
-export function walk(settings: object, args: string[] = [], options: Parameters<typeof run>[1] = {}): Promise<Result> {
-  return run([process.execPath, ...nodeOptions, programFile, ...args], { ...options, settings });
+/** Whether a terminal can be had: Node has none of its own, and the tests borrow that of Python. */
+export const hasTerminal = process.platform !== "win32" && spawnSync("python3", ["-c", "import pty"]).status === 0;
+
+/** Starts a command in a pseudo-terminal, where a person would type it. */
+export function openTerminal(command: string[], options: { settings?: object; cwd?: string } = {}) {
+  const python = "import os, pty, sys; code = os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])); sys.exit(code if code >= 0 else 128 - code)";
+  let child!: ChildProcess;
+  let screen = "";
+  const ended = run(["python3", "-c", python, ...command], { ...options, input: null, onStart: (started) => (child = started) });
+  child.stdout!.on("data", (data) => (screen += data));
+  return {
+    /** Presses keys, such as "\n" for Enter, "\x03" for Ctrl-C and "\x04" for Ctrl-D. */
+    type: (keys: string) => void child.stdin!.write(keys),
+    /** Waits until a text has come up so many times. */
+    async shows(text: string, times = 1) {
+      while (screen.split(text).length <= times) await once(child.stdout!, "data");
+    },
+    /** Comes with the exit code, 128 and more after a signal as in a shell, and with all that was on the screen. */
+    ended: ended.then(({ exitCode, stdout }) => ({ exitCode, screen: stdout.replaceAll("\r\n", "\n") })),
+  };
 }
 
 /** A raw request: what is not given is as it should be. `path` may hold `{id}`, the id of an identity that exists. */
@@ -88,6 +127,8 @@ export interface RawRequest {
   /** The host that is signed, where it is not the `Host` header. */
   signedHost?: string;
   key?: string;
+  /** Keeps connections for further requests. */
+  agent?: https.Agent;
 }
 
 /** Sends a request to an emulator without any SDK, signed with its access key, and gives the answer with its body as text. */
@@ -105,7 +146,7 @@ export async function send(emulator: Emulator, raw: RawRequest = {}) {
   const values = signed.map((name) => (name === "host" ? (raw.signedHost ?? headers.host) : headers[name]));
   const signature = createHmac("sha256", Buffer.from(key, "base64")).update(`${method}\n${path}${query}\n${values.join(";")}`).digest("base64");
   headers.authorization ??= `HMAC-SHA256 SignedHeaders=${signed.join(";")}&Signature=${signature}`;
-  const request = https.request({ host: url.hostname, port: url.port, path: path + query, method, headers, ca: await readFile(emulator.settings.NODE_EXTRA_CA_CERTS), agent: false });
+  const request = https.request({ host: url.hostname, port: url.port, path: path + query, method, headers, ca: await readFile(emulator.settings.NODE_EXTRA_CA_CERTS), agent: raw.agent ?? false });
   request.on("error", () => {}).end(body); // An error before the answer rejects below.
   const [response] = (await once(request, "response")) as [IncomingMessage];
   return { status: response.statusCode, headers: response.headers, body: await text(response) };

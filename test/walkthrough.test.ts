@@ -4,7 +4,7 @@ import { mkdir, symlink, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
 import type { Emulator } from "./emulator.ts";
-import { mask, nodeOptions, root, run, test, walk } from "./fixture.ts";
+import { mask, root, run, test } from "./fixture.ts";
 
 const transcript = `Azure Communication Services - Access Tokens Quickstart
 
@@ -48,7 +48,7 @@ describe.concurrent("the walkthrough", () => {
     expect(received(emulator)).toBe(sevenCalls("access key"));
   });
 
-  test("prints the ids, tokens and times of the service, and leaves nothing there", async ({ emulator }) => {
+  test("prints the ids, tokens and times of the service, and leaves nothing there", async ({ emulator, walk }) => {
     const { stdout } = await walk(emulator.settings);
     expect(stdout.match(/eyJ\S+/g)).toEqual(emulator.tokens.map(({ token }) => token));
     expect(stdout.match(/\S+Z(?=:)/g)).toEqual(emulator.tokens.map(({ expiresAt }) => new Date(expiresAt).toISOString()));
@@ -63,13 +63,13 @@ describe.concurrent("the walkthrough", () => {
     expect([issued, second, refreshed].map((token) => token!.endedBy)).toEqual([5, 7, 5]);
   });
 
-  test("authenticates with Microsoft Entra ID, with an endpoint", async ({ emulator }) => {
+  test("authenticates with Microsoft Entra ID, with an endpoint", async ({ emulator, walk }) => {
     const { exitCode, stdout, stderr } = await walk(emulator.entraSettings);
     expect({ exitCode, stderr, stdout: mask(stdout) }).toEqual({ exitCode: 0, stderr: "", stdout: transcript });
     expect(received(emulator)).toBe(sevenCalls("Microsoft Entra ID"));
   });
 
-  test("prefers the connection string when both are set", async ({ emulator }) => {
+  test("prefers the connection string when both are set", async ({ emulator, walk }) => {
     const { exitCode } = await walk({ ...emulator.entraSettings, ...emulator.settings });
     expect(exitCode).toBe(0);
     expect(received(emulator)).toBe(sevenCalls("access key"));
@@ -83,14 +83,14 @@ describe.concurrent("the walkthrough", () => {
     expect(emulator.requests).toHaveLength(7);
   });
 
-  test("prefers the environment to .env", async ({ emulator, clone }) => {
+  test("prefers the environment to .env", async ({ emulator, clone, walk }) => {
     await writeFile(join(clone, ".env"), 'COMMUNICATION_SERVICES_CONNECTION_STRING="endpoint=https://elsewhere.invalid/;accesskey=bm90IGhlcmU="\n');
     const { exitCode } = await walk(emulator.settings, [], { cwd: clone });
     expect(exitCode).toBe(0);
     expect(emulator.requests).toHaveLength(7);
   });
 
-  test("says what to set when nothing is set", async () => {
+  test("says what to set when nothing is set", async ({ walk }) => {
     const { exitCode, stdout, stderr } = await walk({});
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
     for (const help of ["COMMUNICATION_SERVICES_CONNECTION_STRING", "COMMUNICATION_SERVICES_ENDPOINT", "portal", "npm run local"]) {
@@ -99,7 +99,7 @@ describe.concurrent("the walkthrough", () => {
     expect(stderr.trim().split("\n").length).toBeLessThan(6);
   });
 
-  test("fails with a wrong key", async ({ emulator }) => {
+  test("fails with a wrong key", async ({ emulator, walk }) => {
     const settings = { ...emulator.settings, COMMUNICATION_SERVICES_CONNECTION_STRING: emulator.settings.COMMUNICATION_SERVICES_CONNECTION_STRING.replace(/key=./, "key=B") };
     const { exitCode, stdout, stderr } = await walk(settings);
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "Azure Communication Services - Access Tokens Quickstart\n" });
@@ -113,7 +113,7 @@ describe.concurrent("the walkthrough", () => {
     for (const name of ["dotenv", "@azure/communication-identity"]) {
       await symlink(join(root, "node_modules", name), join(clone, "node_modules", name), "junction");
     }
-    const program = [process.execPath, ...nodeOptions, join(clone, "issue-access-tokens.ts")];
+    const program = [process.execPath, "--import", import.meta.resolve("tsx"), join(clone, "issue-access-tokens.ts")];
     expect(await run(program, { settings: emulator.settings })).toMatchObject({ exitCode: 0, stderr: "" });
     const { exitCode, stderr } = await run(program, { settings: emulator.entraSettings });
     expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringContaining("Authenticating the client failed: ERR_MODULE_NOT_FOUND") });
