@@ -14,9 +14,11 @@ function failure({ exitCode, stderr, stdout }: Result, expectedCode = 1): string
   expect(stderr.trim().split("\n").length).toBeLessThanOrEqual(15);
   expect(stderr).not.toMatch(/^\s+at /m); // no stack
   expect(stderr).not.toMatch(/eyJ/); // no token
-  for (let start = 0; start + 8 <= accessKey.length; start++) expect(stdout + stderr).not.toContain(accessKey.slice(start, start + 8));
+  expect(partsOfTheKey.filter((part) => (stdout + stderr).includes(part))).toEqual([]);
   return stderr;
 }
+
+const partsOfTheKey = Array.from({ length: accessKey.length - 7 }, (_, start) => accessKey.slice(start, start + 8));
 
 const steps = [
   "Creating an identity",
@@ -55,19 +57,19 @@ describe.concurrent("call by call, fault by fault:", () => {
 describe.concurrent("time", () => {
   test.for([["silence", silence], ["an answer that drips in", drip(50)]] as const)("is limited, for %s", async ([, fault], { emulator, walk }) => {
     emulator.always(3, fault);
-    const stderr = failure(await walk(emulator.settings, ["--timeout", "0.5"]));
-    expect(stderr).toMatch(/^Creating an identity with an access token failed: ETIMEDOUT There was no answer within 0\.5 seconds\.\nCheck the network/);
+    const stderr = failure(await walk(emulator.settings, ["--timeout", "2"]));
+    expect(stderr).toMatch(/^Creating an identity with an access token failed: ETIMEDOUT There was no answer within 2 seconds\.\nCheck the network/);
     expect(emulator.identities.size).toBe(0);
   });
 
   test("is limited for retries, too", async ({ emulator, walk }) => {
     emulator.always(1, error(503, "ServiceUnavailable", "Busy.", { "Retry-After": "3600" }));
-    expect(failure(await walk(emulator.settings, ["--timeout", "0.5"]))).toContain("no answer within 0.5 seconds");
+    expect(failure(await walk(emulator.settings, ["--timeout", "2"]))).toContain("no answer within 2 seconds");
   });
 
   test("is limited for the sign-in, too", async ({ emulator, walk }) => {
     emulator.always("sign-in", silence);
-    expect(failure(await walk(emulator.entraSettings, ["--timeout", "0.5"]))).toMatch(/^Creating an identity failed: ETIMEDOUT/);
+    expect(failure(await walk(emulator.entraSettings, ["--timeout", "2"]))).toMatch(/^Creating an identity failed: ETIMEDOUT/);
   });
 
   test("passes over a 503 and a 429 that pass", async ({ emulator, walk }) => {
@@ -237,7 +239,6 @@ describe.concurrent("settings that cannot work", () => {
     [string, `endpoint=${host}/;\naccesskey=${key}`, /two parts in this order/],
     [string, `endpoint=${host.replace("https", "http")}/;accesskey=${key}`, /http:\/\/ instead of https:\/\//],
     [string, `endpoint=${host}/identities;accesskey=${key}`, /goes on after the host name/],
-    [string, `endpoint=${host}/;;accesskey=${key}`, /goes on after the host name/],
     [string, `endpoint=${host}?key=${key};accesskey=${key}`, /goes on after the host name/],
     [string, `endpoint=${host};accesskey=${key};accesskey=${key}`, /goes on after the host name/],
     [string, `endpoint=contoso.communication.azure.com;accesskey=${key}`, /no https:\/\/ URL/],
@@ -249,18 +250,15 @@ describe.concurrent("settings that cannot work", () => {
     [string, `Endpoint=sb://contoso.servicebus.windows.net/;SharedAccessKeyName=Root;SharedAccessKey=${key}`, anotherProduct],
     [string, `Endpoint=https://contoso.azconfig.io;Id=abc;Secret=${key}`, anotherProduct],
     [string, `Endpoint=https://contoso.service.signalr.net;AccessKey=${key};Version=1.0;`, anotherProduct],
-    [string, `Endpoint=https://contoso.webpubsub.azure.com;AccessKey=${key};Version=1.0;`, anotherProduct],
     [string, `InstrumentationKey=${key};IngestionEndpoint=https://contoso.applicationinsights.azure.com/`, anotherProduct],
     [endpoint, "  ", /COMMUNICATION_SERVICES_CONNECTION_STRING/],
     [endpoint, `endpoint=${host}/;accesskey=${key}`, /connection string, which belongs in COMMUNICATION_SERVICES_CONNECTION_STRING/],
     [endpoint, `${host}/;accesskey=${key}`, /connection string, which belongs/],
     [endpoint, key, /no https:\/\/ URL/],
-    [endpoint, "https://<resource>.communication.azure.com/", /placeholder/],
     [endpoint, host.replace("https", "http"), /http:\/\/ instead/],
     [endpoint, `${host}/identities?key=${key}`, /goes on after the host name/],
     [endpoint, "https://contoso.blob.core.windows.net/", anotherProduct],
     ["AZURE_COMMUNICATION_CONNECTION_STRING", `endpoint=${host}/;accesskey=${key}`, /AZURE_COMMUNICATION_CONNECTION_STRING, which has another name here\.\nSet COMMUNICATION_SERVICES_CONNECTION_STRING/],
-    ["COMMUNICATION_CONNECTION_STRING", `endpoint=${host}/;accesskey=${key}`, /COMMUNICATION_CONNECTION_STRING, which has another name here/],
     ["communicationServices_connectionString", `endpoint=${host}/;accesskey=${key}`, /communicationServices_connectionString, which has another name here/],
   ] as const)("are refused: %s=%j", async ([name, value, said], { walk }) => {
     const { exitCode, stdout, stderr } = await walk({ [name]: value });
@@ -272,8 +270,7 @@ describe.concurrent("settings that cannot work", () => {
   });
 
   test.for([
-    ["a trailing semicolon", (value: string) => `${value};`],
-    ["capitals", (value: string) => value.replace("endpoint", "EndPoint").replace("accesskey", "AccessKey")],
+    ["a trailing semicolon and capitals", (value: string) => `${value.replace("endpoint", "EndPoint").replace("accesskey", "AccessKey")};`],
     ["blanks around", (value: string) => `  ${value}  `],
   ] as const)("are not those with %s, which the SDK understands", async ([, mangle], { emulator, walk }) => {
     const { COMMUNICATION_SERVICES_CONNECTION_STRING, ...trust } = emulator.settings;

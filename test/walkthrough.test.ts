@@ -1,7 +1,7 @@
 // The walkthrough, started as a reader starts it, and judged by what it prints and by what reaches the service.
 
-import { mkdir, symlink, unlink, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { copyFile, mkdir, symlink, unlink, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { describe, expect } from "vitest";
 import type { Emulator } from "./emulator.ts";
 import { mask, root, run, test } from "./fixture.ts";
@@ -75,10 +75,10 @@ describe.concurrent("the walkthrough", () => {
     expect(received(emulator)).toBe(sevenCalls("access key"));
   });
 
-  test("reads its settings from .env", async ({ emulator, clone }) => {
+  test("reads its settings from .env", async ({ emulator, clone, walk }) => {
     const { COMMUNICATION_SERVICES_CONNECTION_STRING, ...trust } = emulator.settings;
     await writeFile(join(clone, ".env"), `COMMUNICATION_SERVICES_CONNECTION_STRING="${COMMUNICATION_SERVICES_CONNECTION_STRING}"\n`);
-    const { exitCode, stdout, stderr } = await run(["npm", "start", "--silent"], { settings: trust, cwd: clone });
+    const { exitCode, stdout, stderr } = await walk(trust, [], { cwd: clone });
     expect({ exitCode, stderr, stdout: mask(stdout) }).toEqual({ exitCode: 0, stderr: "", stdout: transcript });
     expect(emulator.requests).toHaveLength(7);
   });
@@ -107,15 +107,16 @@ describe.concurrent("the walkthrough", () => {
     expect(received(emulator)).toBe("POST /identities?api-version=2023-10-01  (undefined)");
   });
 
-  test("needs @azure/identity only for Microsoft Entra ID", async ({ emulator, clone }) => {
+  test("needs @azure/identity only for Microsoft Entra ID", async ({ emulator, clone, program }) => {
     await unlink(join(clone, "node_modules"));
     await mkdir(join(clone, "node_modules", "@azure"), { recursive: true });
     for (const name of ["dotenv", "@azure/communication-identity"]) {
       await symlink(join(root, "node_modules", name), join(clone, "node_modules", name), "junction");
     }
-    const program = [process.execPath, "--import", import.meta.resolve("tsx"), join(clone, "issue-access-tokens.ts")];
-    expect(await run(program, { settings: emulator.settings })).toMatchObject({ exitCode: 0, stderr: "" });
-    const { exitCode, stderr } = await run(program, { settings: emulator.entraSettings });
+    const copy = join(clone, basename(program));
+    await copyFile(program, copy);
+    expect(await run([process.execPath, copy], { settings: emulator.settings })).toMatchObject({ exitCode: 0, stderr: "" });
+    const { exitCode, stderr } = await run([process.execPath, copy], { settings: emulator.entraSettings });
     expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringContaining("Authenticating the client failed: ERR_MODULE_NOT_FOUND") });
   });
 
