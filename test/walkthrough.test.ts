@@ -3,8 +3,9 @@
 import { copyFile, mkdir, symlink, unlink, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { describe, expect } from "vitest";
+import { mask } from "./docs.ts";
 import type { Emulator } from "./emulator.ts";
-import { mask, root, run, test } from "./fixture.ts";
+import { root, run, test } from "./fixture.ts";
 
 const transcript = `Azure Communication Services - Access Tokens Quickstart
 
