@@ -1,6 +1,6 @@
 // Whatever goes wrong: the exit code is right, nothing is left behind, no secret is shown, and a few lines tell what to do.
 
-import { chmod, writeFile } from "node:fs/promises";
+import { chmod, copyFile, writeFile } from "node:fs/promises";
 import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
@@ -267,6 +267,12 @@ describe.concurrent("settings that cannot work", () => {
     expect(stderr).toContain(name);
     expect(stderr.trim().split("\n").length).toBeLessThanOrEqual(4);
     expect(stderr).not.toMatch(/UNMISTAKABLE/i);
+  });
+
+  test("include .env.example as it is", async ({ clone, walk }) => {
+    await copyFile(join(root, ".env.example"), join(clone, ".env"));
+    const { exitCode, stderr } = await walk({}, [], { cwd: clone });
+    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringMatching(/^COMMUNICATION_SERVICES_CONNECTION_STRING still holds a placeholder\.\n/) });
   });
 
   test.for([
