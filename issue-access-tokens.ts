@@ -1,15 +1,21 @@
 // Walks through the life of an identity and its access tokens in Azure Communication Services (ACS), and leaves nothing behind.
 //
-// Set one of these, in the environment or in a file named .env (.env.example shows their form):
-//   COMMUNICATION_SERVICES_CONNECTION_STRING   to authenticate with the access key of your resource
-//   COMMUNICATION_SERVICES_ENDPOINT            to authenticate with Microsoft Entra ID
-// and run: npx tsx issue-access-tokens.ts
+// Usage: npx tsx issue-access-tokens.ts [--step] [--timeout <seconds>] [--help]
+//   --step               wait for Enter before each of the six steps
+//   --timeout <seconds>  how long a call may wait for its answer, retries included (30)
+//
+// Set one of these, in the environment or in a .env file; .env.example shows their form:
+//   COMMUNICATION_SERVICES_CONNECTION_STRING  to authenticate with an access key (it is used if both are set)
+//   COMMUNICATION_SERVICES_ENDPOINT           to authenticate with Microsoft Entra ID
+//
+// Exit codes: 0 all of it worked, 1 it failed, 2 it was not set up rightly and nothing was sent, 130 Ctrl-C.
 
 // <imports>
 import { CommunicationIdentityClient } from "@azure/communication-identity";
 // </imports>
 import dotenv from "dotenv";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 
@@ -166,13 +172,9 @@ function readOptions(): number {
   return Math.min(seconds, 86_400); // a day: timers do not count to more than 24
 }
 
-function usage() {
-  return `Usage: npx tsx issue-access-tokens.ts [--step] [--timeout <seconds>] [--help]
-  --step               wait for Enter before each of the six steps
-  --timeout <seconds>  how long a call may wait for its answer, retries included (30)
-It authenticates with the connection string in COMMUNICATION_SERVICES_CONNECTION_STRING or, if that is not set,
-with Microsoft Entra ID at the endpoint in COMMUNICATION_SERVICES_ENDPOINT. Either may stand in a .env file.
-Exit codes: 0 all of it worked, 1 it failed, 2 it was not set up rightly and nothing was sent, 130 Ctrl-C.`;
+/** The usage, which is the comment at the top of this file. */
+function usage(): string {
+  return readFileSync(new URL(import.meta.url), "utf8").split(/\r?\n\r?\n/)[0]!.replace(/^\/\/ ?/gm, "");
 }
 
 /** Refuses settings that cannot work, before anything is sent. It never repeats a value, which may hold the access key. */
@@ -215,7 +217,7 @@ function explain(error: any): number {
   if (error.code?.startsWith?.("ERR_PARSE_ARGS")) error = ending(2, `${error.message.split(/\. |\n/)[0]}.\n\n${usage()}`);
   const { exitCode, statusCode: status, code, name, response, message } = error;
   if (exitCode !== undefined) {
-    if (message) (exitCode === 0 ? console.log : console.error)(message);
+    console[exitCode === 0 ? "log" : "error"](message);
     return exitCode;
   }
 
@@ -251,6 +253,6 @@ function explain(error: any): number {
 }
 
 /** An error that ends the program with this exit code and this message. */
-function ending(exitCode: number, message = "") {
+function ending(exitCode: number, message: string) {
   return Object.assign(new Error(message), { exitCode });
 }

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { mask } from "./docs.ts";
-import { hasTerminal, openTerminal, root, test } from "./fixture.ts";
+import { hasTerminal, nodeOptions, openTerminal, programFile, root, run, test } from "./fixture.ts";
 
 const prompts = [
   "Next: Creating an identity. Press Enter to go on.",
@@ -75,27 +75,28 @@ describe.concurrent("--step", () => {
 });
 
 describe.concurrent("the command line", () => {
-  const usage = /^Usage: npx tsx issue-access-tokens\.ts .*--step.*--timeout/;
+  // The usage is the comment at the top of the program, which is not in the bundle.
+  const type = (settings: object, args: string[]) => run([process.execPath, ...nodeOptions, programFile, ...args], { settings });
+  const usage = /^Walks .*\n\nUsage: npx tsx issue-access-tokens\.ts .*--step.*--timeout/;
 
-  test("--help explains the options, the settings and the exit codes", async ({ walk }) => {
-    const { exitCode, stdout, stderr } = await walk({}, ["--help"]);
+  test("--help explains the options, the settings and the exit codes", async () => {
+    const { exitCode, stdout, stderr } = await type({}, ["--help"]);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
     expect(stdout).toMatch(usage);
+    expect(stdout).not.toMatch(/import|\/\//);
     for (const word of ["COMMUNICATION_SERVICES_CONNECTION_STRING", "COMMUNICATION_SERVICES_ENDPOINT", "0 all", "1 it", "2 it", "130"]) expect(stdout).toContain(word);
   });
 
   test.for([
     [["--frob"], "Unknown option '--frob'."],
-    [["--step=no"], "Option '--step' does not take an argument."],
-    [["--timeout"], "Option '--timeout <value>' argument missing."],
+    [["--timeout", "0"], "--timeout needs a number of seconds above 0."],
     [["--timeout", "soon"], "--timeout needs a number of seconds above 0."],
-    [["--timeout=-1"], "--timeout needs a number of seconds above 0."],
     [["endpoint=https://localhost/;accesskey=bm90IHNlY3JldA=="], "There are only options, no other arguments."],
-  ] as const)("refuses %j", async ([args, sentence], { emulator, walk }) => {
-    const { exitCode, stdout, stderr } = await walk(emulator.settings, [...args]);
+  ] as const)("refuses %j", async ([args, sentence], { emulator }) => {
+    const { exitCode, stdout, stderr } = await type(emulator.settings, [...args]);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
     expect(stderr.split("\n\n")[0]).toBe(sentence);
-    expect(stderr.split("\n\n")[1]).toMatch(usage);
+    expect(stderr.slice(sentence.length + 2)).toMatch(usage);
     expect(emulator.requests).toEqual([]);
   });
 });
