@@ -14,18 +14,17 @@
 import { CommunicationIdentityClient } from "@azure/communication-identity";
 // </imports>
 import dotenv from "dotenv";
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 
-const stop = new AbortController(); // aborted by Ctrl-C, or when the output is closed
-const undeleted = new Map<string, (options: object) => Promise<void>>(); // the ids of the identities that exist, each with its deletion
+const stop = new AbortController(); // aborted by Ctrl-C, by a closed output, and in the end
+const undeleted = new Map<string, (options: object) => Promise<void>>(); // the id of each identity that exists, and how to delete it
 let lines: AsyncIterator<string> | undefined; // what is typed, with --step
 let currentStep = "Authenticating the client";
 
 try {
-  listenForTheEnd();
+  stopOnSignals();
   const seconds = readOptions();
   checkSettings();
   console.log("Azure Communication Services - Access Tokens Quickstart");
@@ -33,6 +32,7 @@ try {
   // <authenticate_client>
   // The connection string holds an access key, which signs every request. With the endpoint alone, DefaultAzureCredential
   // signs in to Microsoft Entra ID: as you after `az login`, as a service principal, or as a managed identity.
+  // Its package is loaded only then, because that takes as long as the rest of the start.
   const connectionString = process.env.COMMUNICATION_SERVICES_CONNECTION_STRING;
   const client = connectionString
     ? new CommunicationIdentityClient(connectionString)
@@ -53,7 +53,7 @@ try {
   await next("Issuing an access token");
   // <issue_token>
   // The scopes are "voip", "voip.join", "chat", "chat.join" and "chat.join.limited". The token lasts 24 hours, unless
-  // a third argument, { tokenExpiresInMinutes }, asks for 60 to 1440 minutes.
+  // a third argument such as { tokenExpiresInMinutes: 60 } asks for another lifetime, from 60 to 1440 minutes.
   const issuedToken = await client.getToken(identity, ["voip"]);
   console.log(`\nIssued an access token with 'voip' scope that expires at ${issuedToken.expiresOn.toISOString()}:`);
   console.log(issuedToken.token);
@@ -104,12 +104,12 @@ async function next(step: string) {
   currentStep = step;
   if (!lines) return;
   console.error(`\nNext: ${step}. Press Enter to go on.`);
-  if ((await lines.next()).done) throw ending(1, "The input ended, and with it the walk.");
+  if ((await lines.next()).done) throw ending(1, "The input ended before the walkthrough did.");
 }
 
-/** Has Ctrl-C, and an output that nobody reads, end the walkthrough as a failure does. */
-function listenForTheEnd() {
-  const interrupt = (exitCode: number) => () => stop.abort(ending(exitCode, "Interrupted."));
+/** Makes Ctrl-C, and an output that is closed, end the walkthrough as a failure does. */
+function stopOnSignals() {
+  const interrupt = (exitCode: number) => () => stop.abort(ending(exitCode, "Interrupted: deleting what was created."));
   process.on("SIGINT", interrupt(130)).on("SIGTERM", interrupt(143)).on("SIGHUP", interrupt(129));
   process.stdout.on("error", (error) => {
     process.exitCode = 1; // Nothing else notices when it is the last line that is lost.
@@ -126,10 +126,10 @@ function supervise(client: CommunicationIdentityClient, seconds: number) {
     client[name] = async (...args: any[]) => {
       stop.signal.throwIfAborted();
       const answer = limited(seconds, (options) => call(...args, options));
-      // An answer that is of no use to the SDK may still hold the id of a new identity.
+      // An answer that the SDK cannot use may still hold the id of a new identity.
       const text = String(await answer.then(JSON.stringify, (error) => error.response?.bodyAsText));
-      const ids = name.startsWith("create") ? text.matchAll(/"(?:communicationUserId|id)"\s*:\s*"([^"]+)"/g) : [];
-      for (const [, id] of ids) undeleted.set(id!, (options) => deleteUser({ communicationUserId: id! }, options));
+      const ids = name.startsWith("create") ? text.match(/(?<=")8:[^"]+(?=")/g) : [];
+      for (const communicationUserId of ids ?? []) undeleted.set(communicationUserId, (options) => deleteUser({ communicationUserId }, options));
       await answer;
       if (name === "deleteUser") undeleted.delete(args[0].communicationUserId);
       stop.signal.throwIfAborted();
@@ -138,19 +138,19 @@ function supervise(client: CommunicationIdentityClient, seconds: number) {
   }
 }
 
-/** Gives a call up after so many seconds, and five seconds after Ctrl-C: until then, its answer may bring the id of a new identity. */
-async function limited<T>(seconds: number, call: (options: { abortSignal: AbortSignal }) => Promise<T>): Promise<T> {
+/** Gives a call up after so many seconds, or five seconds after Ctrl-C: until then its answer may still bring the id of a new identity. */
+function limited<T>(seconds: number, call: (options: { abortSignal: AbortSignal }) => Promise<T>): Promise<T> {
   const limit = new AbortController();
   const giveUp = () => limit.abort(Object.assign(new Error(`There was no answer within ${seconds} seconds.`), { code: "ETIMEDOUT" }));
   const timer = setTimeout(giveUp, seconds * 1000);
   stop.signal.addEventListener("abort", () => setTimeout(giveUp, 5000).unref());
-  const givenUp = once(limit.signal, "abort").then(() => Promise.reject(limit.signal.reason));
+  const givenUp = new Promise<never>((_, reject) => (limit.signal.onabort = () => reject(limit.signal.reason)));
   return Promise.race([call({ abortSignal: limit.signal }), givenUp]).finally(() => clearTimeout(timer));
 }
 
 /** Deletes the identities that still exist, and names those that cannot be deleted: nobody could find them again. */
 async function cleanUp() {
-  const gone = (error: any) => error.code === "IdentityNotFound" || Promise.reject(error);
+  const gone = (error: any) => error.code === "IdentityNotFound" || Promise.reject(error); // by a call whose answer was lost
   await Promise.allSettled(Array.from(undeleted, ([id, deletion]) => limited(10, deletion).catch(gone).then(() => undeleted.delete(id))));
   if (undeleted.size > 0) console.error(`These identities could not be deleted: ${[...undeleted.keys()].join(", ")}`);
   stop.abort(); // lets go of the keyboard
@@ -166,10 +166,10 @@ function readOptions(): number {
   });
   const seconds = Number(values.timeout);
   if (values.help) throw ending(0, usage());
-  if (positionals.length > 0) throw ending(2, `There are only options, no other arguments.\n\n${usage()}`);
+  if (positionals.length > 0) throw ending(2, `There are options only, and no other arguments.\n\n${usage()}`); // One may hold the key.
   if (!(seconds > 0)) throw ending(2, `--timeout needs a number of seconds above 0.\n\n${usage()}`);
   if (values.step) lines = createInterface({ input: process.stdin, signal: stop.signal })[Symbol.asyncIterator]();
-  return Math.min(seconds, 86_400); // a day: timers do not count to more than 24
+  return Math.min(seconds, 86_400); // a day, for setTimeout cannot wait longer than 24 of them
 }
 
 /** The usage, which is the comment at the top of this file. */
@@ -203,7 +203,7 @@ Without a resource, try the walkthrough with the emulator: npm run local`);
     [!withKey && /(^|;)\s*\w+=/.test(value), `holds a connection string, which belongs in ${names[0]}`],
     [/^http:/i.test(endpoint), "begins with http:// instead of https://"],
     [/^https:\/\/[^/?#]+[/?#]./i.test(endpoint), "goes on after the host name"],
-    [!/^https:\/\/([\w-]{1,63}(\.[\w-]{1,63})*|\[[\da-f:.]+\])(:\d+)?\/?$/i.test(endpoint) || !URL.canParse(endpoint), "has no https:// URL"],
+    [!/^https:\/\/([\w-]{1,63}(\.[\w-]{1,63})*|\[[\da-f:.]+\])(:\d+)?\/?$/i.test(endpoint) || !URL.canParse(endpoint), "has no valid https:// URL"],
     [/(?<!\.communication)\.azure\.\w+|\.windows\.net|\.azconfig\.io|\.signalr\.net/i.test(endpoint), "belongs to another product"],
   ];
   const fault = faults.find(([applies]) => applies)?.[1];
@@ -231,13 +231,13 @@ function explain(error: any): number {
     [noCredential, "Sign in with `az login`, or set COMMUNICATION_SERVICES_CONNECTION_STRING."],
     [status === 401 && withKey && Math.abs(ahead) > 1, `Set this machine's clock: it is ${Math.abs(ahead)} minutes ${ahead > 0 ? "ahead" : "behind"}.`],
     [status === 401 && withKey, "The access key was regenerated, or is another resource's: copy the connection string from the portal again."],
-    [status === 401 || (status === 403 && !withKey), "Assign a role on the resource, such as Contributor, to who signs in; this takes minutes to take effect."],
+    [status === 401 || (status === 403 && !withKey), "Assign a role on the resource, such as Contributor, to whoever signs in. It takes minutes to take effect."],
     [status === 403, "Something does not let you in: check the networking settings of the resource, and your proxy."],
-    [status === 429, "These were too many requests: wait a minute, and run it again."],
-    [notAcs, "This is not an answer of Azure Communication Services: check the endpoint."],
+    [status === 429, "Too many requests: wait a minute, and run it again."],
+    [notAcs, "This answer is not from Azure Communication Services: check the endpoint."],
     [status >= 500, "The service has a problem: run it again later."],
-    [/^(ENOTFOUND|EAI_AGAIN)$/.test(code), "There is no such host: check the endpoint."],
-    [/CERT|UNABLE_TO_VERIFY/.test(code), "The certificate is not trusted: if it is your proxy's or emulator's, name its file in NODE_EXTRA_CA_CERTS."],
+    [/^(ENOTFOUND|EAI_AGAIN)$/.test(code), "The host was not found: check the endpoint, and the network."],
+    [/CERT|UNABLE_TO_VERIFY/.test(code), "The certificate is not trusted. If it is your proxy's or emulator's, name its file in NODE_EXTRA_CA_CERTS, in the environment."],
     [/^E[A-Z]+$|PARSE_ERROR/.test(code), "Check the network, and your proxy."],
   ];
   const text: string = noCredential ? "No credential for Microsoft Entra ID was found." : (refusal ?? ((notAcs && response?.bodyAsText) || message));
@@ -246,7 +246,7 @@ function explain(error: any): number {
     `${currentStep} failed: ${[status, code, firstLine].filter(Boolean).join(" ")}`,
     response && `Request id: ${response.request.requestId}, MS-CV: ${response.headers.get("ms-cv") ?? "none"}`,
     advice.find(([applies]) => applies)?.[1],
-    "The SDK's own log tells more, without secrets: set AZURE_LOG_LEVEL=verbose.",
+    "The SDK's own log tells more, without secrets: set AZURE_LOG_LEVEL=verbose in the environment.",
   ];
   console.error(explanation.filter(Boolean).join("\n"));
   return 1;

@@ -63,5 +63,8 @@ if (process.argv[1] === import.meta.filename) {
   const { stdout } = await promisify(execFile)(process.execPath, ["--import", import.meta.resolve("tsx"), join(root, "test", "local.ts")]);
   const readme = join(root, "README.md");
   const program = await readFile(join(root, "issue-access-tokens.ts"), "utf8");
-  await writeFile(readme, bringUpToDate(await readFile(readme, "utf8"), program, stdout));
+  const old = await readFile(readme, "utf8");
+  const brought = bringUpToDate(old, program, stdout);
+  await writeFile(readme, brought);
+  console.log(brought === old ? "The README is up to date." : "The README has been brought up to date.");
 }

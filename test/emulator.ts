@@ -1,6 +1,6 @@
 // Imitates the ACS Identity service over HTTPS: creating an identity, issuing and revoking its access tokens, and deleting it,
-// with the real authentication, JSON, headers and errors. It does not imitate Teams exchange, preview versions, rate limits, or
-// the 15 minutes that revoking may take to reach every service.
+// with the real authentication, JSON, headers and errors. It does not imitate the exchange of Teams tokens, the first preview, rate
+// limits, or the 15 minutes that revoking may take to reach every service.
 //
 // What it answers is known from recordings of the real service that the Azure SDKs publish with their own tests ("recorded"),
 // from the API description in Azure/azure-rest-api-specs ("specified"), and from GitHub issues that quote the service ("reported").

@@ -126,7 +126,7 @@ describe.concurrent("an end from outside:", () => {
       child.kill(signal);
       await delay(500)(response, proceed);
     });
-    expect(failure(await walk(emulator.settings, [], { onStart: (started) => (child = started) }), exitCode)).toBe("Interrupted.\n");
+    expect(failure(await walk(emulator.settings, [], { onStart: (started) => (child = started) }), exitCode)).toBe("Interrupted: deleting what was created.\n");
     expect(emulator.requests.map(({ operation }) => operation)).toEqual(["create", "issue", "create", "delete", "delete"]);
     expect(emulator.identities.size).toBe(0);
   });
@@ -134,7 +134,7 @@ describe.concurrent("an end from outside:", () => {
   test("Ctrl-C in the middle of a call that is never answered", async ({ emulator, walk }) => {
     let child!: ChildProcess;
     emulator.once(2, () => child.kill("SIGINT"));
-    expect(failure(await walk(emulator.settings, [], { onStart: (started) => (child = started) }), 130)).toBe("Interrupted.\n");
+    expect(failure(await walk(emulator.settings, [], { onStart: (started) => (child = started) }), 130)).toBe("Interrupted: deleting what was created.\n");
     expect(emulator.identities.size).toBe(0);
   });
 
@@ -146,7 +146,7 @@ describe.concurrent("an end from outside:", () => {
     });
     const { exitCode, screen } = await terminal.ended;
     expect(exitCode).toBe(130);
-    expect(screen).toContain("Interrupted.\n");
+    expect(screen).toContain("Interrupted: deleting what was created.\n");
     expect(emulator.identities.size).toBe(0);
   });
 
@@ -197,7 +197,7 @@ describe.concurrent("advice:", () => {
   const connectionString = (endpoint: string) => ({ COMMUNICATION_SERVICES_CONNECTION_STRING: `endpoint=${endpoint};accesskey=${accessKey}` });
 
   test("a host that does not exist", async ({ walk }) => {
-    expect(failure(await walk(connectionString("https://nobody.invalid/")))).toMatch(/nobody\.invalid\nThere is no such host: check the endpoint\./);
+    expect(failure(await walk(connectionString("https://nobody.invalid/")))).toMatch(/nobody\.invalid\nThe host was not found: check the endpoint/);
   });
 
   test("a port that is closed", async ({ emulator, walk }) => {
@@ -207,7 +207,7 @@ describe.concurrent("advice:", () => {
 
   test("a certificate that is not trusted", async ({ emulator, walk }) => {
     const { NODE_EXTRA_CA_CERTS: _, ...settings } = emulator.settings;
-    expect(failure(await walk(settings))).toMatch(/CERT.*\nThe certificate is not trusted: .* NODE_EXTRA_CA_CERTS/);
+    expect(failure(await walk(settings))).toMatch(/CERT.*\nThe certificate is not trusted\. .* NODE_EXTRA_CA_CERTS/);
   });
 
   test("AZURE_LOG_LEVEL=verbose shows no secret", async ({ emulator, walk }) => {
@@ -241,11 +241,11 @@ describe.concurrent("settings that cannot work", () => {
     [string, `endpoint=${host}/identities;accesskey=${key}`, /goes on after the host name/],
     [string, `endpoint=${host}?key=${key};accesskey=${key}`, /goes on after the host name/],
     [string, `endpoint=${host};accesskey=${key};accesskey=${key}`, /goes on after the host name/],
-    [string, `endpoint=contoso.communication.azure.com;accesskey=${key}`, /no https:\/\/ URL/],
-    [string, `endpoint=https://contoso:${key.replaceAll("/", "")}@contoso.communication.azure.com;accesskey=${key}`, /no https:\/\/ URL/],
-    [string, `endpoint=https://contoso:99999;accesskey=${key}`, /no https:\/\/ URL/],
-    [string, `endpoint=${key};accesskey=${host}/`, /no https:\/\/ URL/],
-    [string, `endpoint=https://${"UNMISTAKABLE".repeat(7)};accesskey=${key}`, /no https:\/\/ URL/],
+    [string, `endpoint=contoso.communication.azure.com;accesskey=${key}`, /no valid https:\/\/ URL/],
+    [string, `endpoint=https://contoso:${key.replaceAll("/", "")}@contoso.communication.azure.com;accesskey=${key}`, /no valid https:\/\/ URL/],
+    [string, `endpoint=https://contoso:99999;accesskey=${key}`, /no valid https:\/\/ URL/],
+    [string, `endpoint=${key};accesskey=${host}/`, /no valid https:\/\/ URL/],
+    [string, `endpoint=https://${"UNMISTAKABLE".repeat(7)};accesskey=${key}`, /no valid https:\/\/ URL/],
     [string, `DefaultEndpointsProtocol=https;AccountName=contoso;AccountKey=${key};EndpointSuffix=core.windows.net`, anotherProduct],
     [string, `Endpoint=sb://contoso.servicebus.windows.net/;SharedAccessKeyName=Root;SharedAccessKey=${key}`, anotherProduct],
     [string, `Endpoint=https://contoso.azconfig.io;Id=abc;Secret=${key}`, anotherProduct],
@@ -254,7 +254,7 @@ describe.concurrent("settings that cannot work", () => {
     [endpoint, "  ", /COMMUNICATION_SERVICES_CONNECTION_STRING/],
     [endpoint, `endpoint=${host}/;accesskey=${key}`, /connection string, which belongs in COMMUNICATION_SERVICES_CONNECTION_STRING/],
     [endpoint, `${host}/;accesskey=${key}`, /connection string, which belongs/],
-    [endpoint, key, /no https:\/\/ URL/],
+    [endpoint, key, /no valid https:\/\/ URL/],
     [endpoint, host.replace("https", "http"), /http:\/\/ instead/],
     [endpoint, `${host}/identities?key=${key}`, /goes on after the host name/],
     [endpoint, "https://contoso.blob.core.windows.net/", anotherProduct],

@@ -23,7 +23,7 @@ describe.concurrent("--step", () => {
   });
 
   test("sends nothing before the first Enter", async ({ emulator, walk }) => {
-    expect(await walk(emulator.settings, ["--step"])).toMatchObject({ exitCode: 1, stderr: `\n${prompts[0]}\nThe input ended, and with it the walk.\n` });
+    expect(await walk(emulator.settings, ["--step"])).toMatchObject({ exitCode: 1, stderr: `\n${prompts[0]}\nThe input ended before the walkthrough did.\n` });
     expect(emulator.requests).toEqual([]);
   });
 
@@ -46,7 +46,7 @@ describe.concurrent("--step", () => {
     await terminal.shows(prompts[3]!);
     expect(emulator.identities.size).toBe(2);
     terminal.type("\x03");
-    expect(await terminal.ended).toMatchObject({ exitCode: 130, screen: expect.stringContaining("Interrupted.\n") });
+    expect(await terminal.ended).toMatchObject({ exitCode: 130, screen: expect.stringContaining("Interrupted: deleting what was created.\n") });
     expect(emulator.requests.map(({ operation }) => operation)).toEqual(["create", "issue", "create", "delete", "delete"]);
     expect(emulator.identities.size).toBe(0);
   });
@@ -57,7 +57,7 @@ describe.concurrent("--step", () => {
     terminal.type("\n");
     await terminal.shows(prompts[1]!);
     terminal.type("\x04");
-    expect(await terminal.ended).toMatchObject({ exitCode: 1, screen: expect.stringMatching(/The input ended, and with it the walk\.\n$/) });
+    expect(await terminal.ended).toMatchObject({ exitCode: 1, screen: expect.stringMatching(/The input ended before the walkthrough did\.\n$/) });
     expect(emulator.requests.map(({ operation }) => operation)).toEqual(["create", "delete"]);
   });
 
@@ -69,7 +69,7 @@ describe.concurrent("--step", () => {
     terminal.type("\x03");
     const { exitCode, screen } = await terminal.ended;
     expect(exitCode).toBe(130);
-    expect(screen).toMatch(/Created an identity[^]*Interrupted\.\n$/);
+    expect(screen).toMatch(/Created an identity[^]*Interrupted: deleting what was created\.\n$/);
     expect(screen).not.toContain("Issued an access token");
   });
 });
@@ -91,7 +91,7 @@ describe.concurrent("the command line", () => {
     [["--frob"], "Unknown option '--frob'."],
     [["--timeout", "0"], "--timeout needs a number of seconds above 0."],
     [["--timeout", "soon"], "--timeout needs a number of seconds above 0."],
-    [["endpoint=https://localhost/;accesskey=bm90IHNlY3JldA=="], "There are only options, no other arguments."],
+    [["endpoint=https://localhost/;accesskey=bm90IHNlY3JldA=="], "There are options only, and no other arguments."],
   ] as const)("refuses %j", async ([args, sentence], { emulator }) => {
     const { exitCode, stdout, stderr } = await type(emulator.settings, [...args]);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
