@@ -99,14 +99,6 @@ try {
   await cleanUp();
 }
 
-/** Names the step that comes next and, with --step, waits for Enter before it. */
-async function next(step: string) {
-  currentStep = step;
-  if (!lines) return;
-  console.error(`\nNext: ${step}. Press Enter to go on.`);
-  if ((await lines.next()).done) throw ending(1, "The input ended before the walkthrough did.");
-}
-
 /** Makes Ctrl-C, and an output that is closed, end the walkthrough as a failure does. */
 function stopOnSignals() {
   const interrupt = (exitCode: number) => () => stop.abort(ending(exitCode, "Interrupted: deleting what was created."));
@@ -116,45 +108,6 @@ function stopOnSignals() {
     stop.abort(ending(1, `Printing the results failed: ${error.message}.`));
   });
   process.stderr.on("error", () => {});
-}
-
-/** Limits the time of each call of the client, and keeps account of the identities that it creates and deletes. */
-function supervise(client: CommunicationIdentityClient, seconds: number) {
-  const deleteUser = client.deleteUser.bind(client);
-  for (const name of ["createUser", "getToken", "createUserAndToken", "revokeTokens", "deleteUser"] as const) {
-    const call: (...args: any[]) => Promise<any> = client[name].bind(client);
-    client[name] = async (...args: any[]) => {
-      stop.signal.throwIfAborted();
-      const answer = limited(seconds, (options) => call(...args, options));
-      // An answer that the SDK cannot use may still hold the id of a new identity.
-      const text = String(await answer.then(JSON.stringify, (error) => error.response?.bodyAsText));
-      const ids = name.startsWith("create") ? text.match(/(?<=")8:[^"]+(?=")/g) : [];
-      for (const communicationUserId of ids ?? []) undeleted.set(communicationUserId, (options) => deleteUser({ communicationUserId }, options));
-      await answer;
-      if (name === "deleteUser") undeleted.delete(args[0].communicationUserId);
-      stop.signal.throwIfAborted();
-      return answer;
-    };
-  }
-}
-
-/** Gives a call up after so many seconds, or five seconds after Ctrl-C: until then its answer may still bring the id of a new identity. */
-function limited<T>(seconds: number, call: (options: { abortSignal: AbortSignal }) => Promise<T>): Promise<T> {
-  const limit = new AbortController();
-  const giveUp = () => limit.abort(Object.assign(new Error(`There was no answer within ${seconds} seconds.`), { code: "ETIMEDOUT" }));
-  const timer = setTimeout(giveUp, seconds * 1000);
-  stop.signal.addEventListener("abort", () => setTimeout(giveUp, 5000).unref());
-  const givenUp = new Promise<never>((_, reject) => (limit.signal.onabort = () => reject(limit.signal.reason)));
-  return Promise.race([call({ abortSignal: limit.signal }), givenUp]).finally(() => clearTimeout(timer));
-}
-
-/** Deletes the identities that still exist, and names those that cannot be deleted: nobody could find them again. */
-async function cleanUp() {
-  const gone = (error: any) => error.code === "IdentityNotFound" || Promise.reject(error); // by a call whose answer was lost
-  await Promise.allSettled(Array.from(undeleted, ([id, deletion]) => limited(10, deletion).catch(gone).then(() => undeleted.delete(id))));
-  if (undeleted.size > 0) console.error(`These identities could not be deleted: ${[...undeleted.keys()].join(", ")}`);
-  stop.abort(); // lets go of the keyboard
-  setTimeout(() => process.exit(), 1000).unref(); // A sign-in that was given up may hold on to its connection for minutes.
 }
 
 /** Reads .env and the command line, and gives the time limit of a call in seconds. */
@@ -192,18 +145,18 @@ Without a resource, try the walkthrough with the emulator: npm run local`);
 
   const value = process.env[name]!;
   const withKey = name === names[0];
-  const parts = /endpoint=(.*);accesskey=(.*)/i.exec(value); // as the SDK takes it apart
-  const endpoint = (withKey ? (parts?.[1] ?? "") : value).trim();
+  const [, first = "", second = ""] = /endpoint=(.*);accesskey=(.*)/i.exec(value) ?? []; // as the SDK takes it apart
+  const endpoint = withKey ? first : value;
   const faults: [applies: boolean, fault: string][] = [
     [/[<>]/.test(value), "still holds a placeholder"],
     [withKey && /(^|;)\s*(Account|SharedAccess|Instrumentation|Default|HostName|Id|Secret)\w*=/i.test(value), "belongs to another product"],
-    [withKey && !/endpoint=\s*[^;\s]/i.test(value), "lacks the endpoint"],
-    [withKey && !/accesskey=\s*[^;\s]/i.test(value), "lacks the access key"],
-    [withKey && !parts, "does not have its two parts in this order, with one semicolon between them"],
+    [withKey && !/endpoint=[ \t]*[^;\s]/i.test(value), "lacks the endpoint"],
+    [withKey && !/accesskey=[ \t]*[^;\s]/i.test(value), "lacks the access key"],
+    [withKey && !(first.trim() && /[^;\s]/.test(second)), "does not have its two parts in this order, with one semicolon between them"],
     [!withKey && /(^|;)\s*\w+=/.test(value), `holds a connection string, which belongs in ${names[0]}`],
-    [/^http:/i.test(endpoint), "begins with http:// instead of https://"],
-    [/^https:\/\/[^/?#]+[/?#]./i.test(endpoint), "goes on after the host name"],
-    [!/^https:\/\/([\w-]{1,63}(\.[\w-]{1,63})*|\[[\da-f:.]+\])(:\d+)?\/?$/i.test(endpoint) || !URL.canParse(endpoint), "has no valid https:// URL"],
+    [/^\s*http:/i.test(endpoint), "begins with http:// instead of https://"],
+    [/^\s*https:\/\/[^/?#]+[/?#]\s*\S/i.test(endpoint), "goes on after the host name"],
+    [!/^[ \t]*https:\/\/([\w-]{1,63}(\.[\w-]{1,63})*|\[[\da-f:.]+\])(:\d+)?\/?[ \t]*$/i.test(endpoint) || !URL.canParse(endpoint), "has no valid https:// URL"],
     [/(?<!\.communication)\.azure\.\w+|\.windows\.net|\.azconfig\.io|\.signalr\.net/i.test(endpoint), "belongs to another product"],
   ];
   const fault = faults.find(([applies]) => applies)?.[1];
@@ -211,10 +164,48 @@ Without a resource, try the walkthrough with the emulator: npm run local`);
   if (fault) throw ending(2, `${name} ${fault}.\nIt should look like this: ${withKey ? `endpoint=${form};accesskey=<key>` : form}`);
 }
 
+/** Limits the time of each call of the client, and keeps account of the identities that it creates and deletes. */
+function supervise(client: CommunicationIdentityClient, seconds: number) {
+  const deleteUser = client.deleteUser.bind(client);
+  for (const name of ["createUser", "getToken", "createUserAndToken", "revokeTokens", "deleteUser"] as const) {
+    const call: (...args: any[]) => Promise<any> = client[name].bind(client);
+    client[name] = async (...args: any[]) => {
+      stop.signal.throwIfAborted();
+      // The SDK shows every answer here first, also one that it cannot use and that holds the id of a new identity all the same.
+      const onResponse = ({ bodyAsText }: { bodyAsText?: string | null }) => {
+        const ids = name.startsWith("create") ? bodyAsText?.match(/(?<=")8:[^"]+(?=")/g) : [];
+        for (const communicationUserId of ids ?? []) undeleted.set(communicationUserId, (options) => deleteUser({ communicationUserId }, options));
+      };
+      const answer = await limited(seconds, (options) => call(...args, { ...options, onResponse }));
+      if (name === "deleteUser") undeleted.delete(args[0].communicationUserId);
+      stop.signal.throwIfAborted();
+      return answer;
+    };
+  }
+}
+
+/** Gives a call up after so many seconds, or five seconds after Ctrl-C: until then its answer may still bring the id of a new identity. */
+function limited<T>(seconds: number, call: (options: { abortSignal: AbortSignal }) => Promise<T>): Promise<T> {
+  const limit = new AbortController();
+  const giveUp = () => limit.abort(Object.assign(new Error(`There was no answer within ${seconds} seconds.`), { code: "ETIMEDOUT" }));
+  const timer = setTimeout(giveUp, seconds * 1000);
+  stop.signal.addEventListener("abort", () => setTimeout(giveUp, 5000).unref());
+  const givenUp = new Promise<never>((_, reject) => (limit.signal.onabort = () => reject(limit.signal.reason)));
+  return Promise.race([call({ abortSignal: limit.signal }), givenUp]).finally(() => clearTimeout(timer));
+}
+
+/** Names the step that comes next and, with --step, waits for Enter before it. */
+async function next(step: string) {
+  currentStep = step;
+  if (!lines) return;
+  console.error(`\nNext: ${step}. Press Enter to go on.`);
+  if ((await lines.next()).done) throw ending(1, "The input ended before the walkthrough did.");
+}
+
 /** Tells on stderr why the walkthrough ends, in a few lines without a secret, and gives the exit code. */
 function explain(error: any): number {
   if (stop.signal.aborted) error = stop.signal.reason;
-  if (error.code?.startsWith?.("ERR_PARSE_ARGS")) error = ending(2, `${error.message.split(/\. |\n/)[0]}.\n\n${usage()}`);
+  if (/^ERR_PARSE_ARGS/.test(error.code) && !error.response) error = ending(2, `${error.message.split(/\. |\n/)[0]}.\n\n${usage()}`);
   const { exitCode, statusCode: status, code, name, response, message } = error;
   if (exitCode !== undefined) {
     console[exitCode === 0 ? "log" : "error"](message);
@@ -222,9 +213,9 @@ function explain(error: any): number {
   }
 
   const withKey = Boolean(process.env.COMMUNICATION_SERVICES_CONNECTION_STRING);
-  const refusal = /AADSTS\d+.*?(?=\s*Trace ID|[\r\n]|$)/.exec(message)?.[0] ?? error.errorResponse?.errorDescription;
+  const refusal = /AADSTS\d+.*/.exec(message)?.[0].split(" Trace ID")[0] ?? error.errorResponse?.errorDescription;
   const noCredential = !refusal && /^(AggregateAuthentication|CredentialUnavailable)Error$/.test(name);
-  const notAcs = error instanceof TypeError || (response && (!code || code === "PARSE_ERROR"));
+  const notAcs = response ? !code || code === "PARSE_ERROR" : !code && !refusal && !noCredential;
   const ahead = Math.round((Date.now() - Date.parse(response?.headers.get("date"))) / 60_000);
   const advice: [applies: unknown, what: string][] = [
     [refusal, "Microsoft Entra ID refused the sign-in. Use another identity for it, or COMMUNICATION_SERVICES_CONNECTION_STRING."],
@@ -232,24 +223,39 @@ function explain(error: any): number {
     [status === 401 && withKey && Math.abs(ahead) > 1, `Set this machine's clock: it is ${Math.abs(ahead)} minutes ${ahead > 0 ? "ahead" : "behind"}.`],
     [status === 401 && withKey, "The access key was regenerated, or is another resource's: copy the connection string from the portal again."],
     [status === 401 || (status === 403 && !withKey), "Assign a role on the resource, such as Contributor, to whoever signs in. It takes minutes to take effect."],
-    [status === 403, "Something does not let you in: check the networking settings of the resource, and your proxy."],
+    [status === 403, "Access is refused: check the networking settings of the resource, and your proxy."],
     [status === 429, "Too many requests: wait a minute, and run it again."],
     [notAcs, "This answer is not from Azure Communication Services: check the endpoint."],
     [status >= 500, "The service has a problem: run it again later."],
-    [/^(ENOTFOUND|EAI_AGAIN)$/.test(code), "The host was not found: check the endpoint, and the network."],
+    [/ENOTFOUND|EAI_AGAIN|ALTNAME/.test(code), "This is not the host of your resource: check the endpoint, and the network."],
     [/CERT|UNABLE_TO_VERIFY/.test(code), "The certificate is not trusted. If it is your proxy's or emulator's, name its file in NODE_EXTRA_CA_CERTS, in the environment."],
-    [/^E[A-Z]+$|PARSE_ERROR/.test(code), "Check the network, and your proxy."],
+    [/^(E[A-Z]+$|ERR_SSL|HPE_|PARSE_ERROR)/.test(code), "Check the network, and your proxy."],
   ];
-  const text: string = noCredential ? "No credential for Microsoft Entra ID was found." : (refusal ?? ((notAcs && response?.bodyAsText) || message));
-  const firstLine = text.trim().split(/[\r\n]/)[0]!.slice(0, 300).replace(/eyJ[\w.-]+/g, "<token>");
+  const text = noCredential ? "No credential for Microsoft Entra ID was found." : (refusal ?? ((notAcs && response?.bodyAsText) || message));
   const explanation = [
-    `${currentStep} failed: ${[status, code, firstLine].filter(Boolean).join(" ")}`,
-    response && `Request id: ${response.request.requestId}, MS-CV: ${response.headers.get("ms-cv") ?? "none"}`,
+    `${currentStep} failed: ${[status, code, text].map(firstLine).filter(Boolean).join(" ")}`,
+    response && `Request id: ${response.request.requestId}, MS-CV: ${firstLine(response.headers.get("ms-cv") ?? "none")}`,
     advice.find(([applies]) => applies)?.[1],
     "The SDK's own log tells more, without secrets: set AZURE_LOG_LEVEL=verbose in the environment.",
   ];
   console.error(explanation.filter(Boolean).join("\n"));
   return 1;
+}
+
+/** The first line of what somebody else says: shortened, and without control characters, access tokens and the access key. */
+function firstLine(said: unknown = ""): string {
+  const key = /accesskey=([^;\s]+)/i.exec(process.env.COMMUNICATION_SERVICES_CONNECTION_STRING ?? "")?.[1] ?? "eyJ";
+  const line = String(said).trim().split(/[\p{C}\p{Zl}\p{Zp}]/u)[0]!;
+  return line.replaceAll(key, "<key>").replace(/eyJ[\w.-]+/g, "<token>").slice(0, 300);
+}
+
+/** Deletes the identities that still exist, and names those that cannot be deleted: nobody could find them again. */
+async function cleanUp() {
+  const gone = (error: any) => error.code === "IdentityNotFound" || Promise.reject(error); // by a call whose answer was lost
+  await Promise.allSettled(Array.from(undeleted, ([id, deletion]) => limited(10, deletion).catch(gone).then(() => undeleted.delete(id))));
+  if (undeleted.size > 0) console.error(`These identities could not be deleted: ${[...undeleted.keys()].join(", ")}`);
+  stop.abort(); // lets go of the keyboard
+  setTimeout(() => process.exit(), 1000).unref(); // A sign-in that was given up may hold on to its connection for minutes.
 }
 
 /** An error that ends the program with this exit code and this message. */

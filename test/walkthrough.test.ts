@@ -75,10 +75,10 @@ describe.concurrent("the walkthrough", () => {
     expect(received(emulator)).toBe(sevenCalls("Microsoft Entra ID"));
   });
 
-  test("reads its settings from .env", async ({ emulator, clone, walk }) => {
+  test("reads its settings from .env", async ({ emulator, clone }) => {
     const { COMMUNICATION_SERVICES_CONNECTION_STRING, ...trust } = emulator.settings;
     await writeFile(join(clone, ".env"), `COMMUNICATION_SERVICES_CONNECTION_STRING="${COMMUNICATION_SERVICES_CONNECTION_STRING}"\n`);
-    const { exitCode, stdout, stderr } = await walk(trust, [], { cwd: clone });
+    const { exitCode, stdout, stderr } = await run(["npm", "start", "--silent"], { settings: trust, cwd: clone });
     expect({ exitCode, stderr, stdout: mask(stdout) }).toEqual({ exitCode: 0, stderr: "", stdout: transcript });
     expect(emulator.requests).toHaveLength(7);
   });
