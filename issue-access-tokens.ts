@@ -231,7 +231,8 @@ function explain(error: any): number {
     [/CERT|UNABLE_TO_VERIFY/.test(code), "The certificate is not trusted. If it is your proxy's or emulator's, name its file in NODE_EXTRA_CA_CERTS, in the environment."],
     [/^(E[A-Z]+$|ERR_SSL|HPE_|PARSE_ERROR)/.test(code), "Check the network, and your proxy."],
   ];
-  const text = noCredential ? "No credential for Microsoft Entra ID was found." : (refusal ?? ((notAcs && response?.bodyAsText) || message));
+  const received = response ? response.bodyAsText : "The answer is not complete.";
+  const text = noCredential ? "No credential for Microsoft Entra ID was found." : (refusal ?? (notAcs ? received : message));
   const explanation = [
     `${currentStep} failed: ${[status, code, text].map(firstLine).filter(Boolean).join(" ")}`,
     response && `Request id: ${response.request.requestId}, MS-CV: ${firstLine(response.headers.get("ms-cv") ?? "none")}`,

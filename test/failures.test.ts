@@ -171,6 +171,7 @@ describe.concurrent("advice:", () => {
     ["403 without a role", "entraSettings", error(403, "Forbidden", "No."), role],
     ["an error that only the service can explain", "settings", error(400, "ValidationError", "Wrong."), /400 ValidationError Wrong\.\nRequest id: .*\nThe SDK's own log/],
     ["an answer that would write on the terminal", "settings", error(400, "Odd", "Red \x1b[31malert"), /400 Odd Red \nRequest/],
+    ["an answer that lacks the identity", "settings", answer(201, {}), /^Creating an identity failed: The answer is not complete\.\nThis answer is not from/],
     ["an answer in another shape", "settings", answer(400, { error: { code: ["ERR_PARSE_ARGS"], message: { no: "text" } } }), /400 ERR_PARSE_ARGS \[object Object\]\n/],
     ["an answer that repeats the access key", "settings", error(400, "Odd", `Not with ${accessKey}!`), /400 Odd Not with <key>!\n/],
     ["an answer that repeats a token", "settings", answer(500, `<p>ey${"JhbGciOiJSUzI1NiJ9.".repeat(3)}x</p>`), /500 <p><token><\/p>/],
