@@ -19,13 +19,14 @@ import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 
 const stop = new AbortController(); // aborted by Ctrl-C, by a closed output, and in the end
-const undeleted = new Map<string, (options: object) => Promise<void>>(); // the id of each identity that exists, and how to delete it
+const undeleted = new Map<string, CommunicationIdentityClient>(); // the id of each identity that exists, and who can delete it
+let seconds = 30; // the time limit of a call
 let lines: AsyncIterator<string> | undefined; // what is typed, with --step
 let currentStep = "Authenticating the client";
 
 try {
   stopOnSignals();
-  const seconds = readOptions();
+  readOptions();
   checkSettings();
   console.log("Azure Communication Services - Access Tokens Quickstart");
 
@@ -41,7 +42,7 @@ try {
         new (await import("@azure/identity")).DefaultAzureCredential(),
       );
   // </authenticate_client>
-  supervise(client, seconds);
+  supervise(client);
 
   await next("Creating an identity");
   // <create_identity>
@@ -93,6 +94,7 @@ try {
   await client.deleteUser(identityWithToken.user);
   console.log(`\nDeleted the identity with ID: ${identityWithToken.user.communicationUserId}`);
   // </delete_identity>
+  stop.signal.throwIfAborted();
 } catch (error) {
   process.exitCode = explain(error);
 } finally {
@@ -110,19 +112,18 @@ function stopOnSignals() {
   process.stderr.on("error", () => {});
 }
 
-/** Reads .env and the command line, and gives the time limit of a call in seconds. */
-function readOptions(): number {
+/** Reads .env and the command line. */
+function readOptions() {
   dotenv.config({ quiet: true });
   const { values, positionals } = parseArgs({
     options: { step: { type: "boolean" }, timeout: { type: "string", default: "30" }, help: { type: "boolean" } },
     allowPositionals: true,
   });
-  const seconds = Number(values.timeout);
+  seconds = Math.min(Number(values.timeout), 86_400); // a day at most, for setTimeout cannot wait longer than 24 of them
   if (values.help) throw ending(0, usage());
   if (positionals.length > 0) throw ending(2, `There are options only, and no other arguments.\n\n${usage()}`); // One may hold the key.
   if (!(seconds > 0)) throw ending(2, `--timeout needs a number of seconds above 0.\n\n${usage()}`);
   if (values.step) lines = createInterface({ input: process.stdin, signal: stop.signal })[Symbol.asyncIterator]();
-  return Math.min(seconds, 86_400); // a day, for setTimeout cannot wait longer than 24 of them
 }
 
 /** The usage, which is the comment at the top of this file. */
@@ -165,37 +166,30 @@ Without a resource, try the walkthrough with the emulator: npm run local`);
 }
 
 /** Limits the time of each call of the client, and keeps account of the identities that it creates and deletes. */
-function supervise(client: CommunicationIdentityClient, seconds: number) {
-  const deleteUser = client.deleteUser.bind(client);
+function supervise(client: CommunicationIdentityClient) {
   for (const name of ["createUser", "getToken", "createUserAndToken", "revokeTokens", "deleteUser"] as const) {
     const call: (...args: any[]) => Promise<any> = client[name].bind(client);
-    client[name] = async (...args: any[]) => {
-      stop.signal.throwIfAborted();
+    client[name] = (...args: any[]) => {
+      const limit = new AbortController();
+      const giveUp = () => limit.abort(Object.assign(new Error(`There was no answer within ${seconds} seconds.`), { code: "ETIMEDOUT" }));
+      const timer = setTimeout(giveUp, (stop.signal.aborted ? 10 : seconds) * 1000);
+      // After Ctrl-C, the call under way has five more seconds: its answer may bring the id of a new identity.
+      stop.signal.addEventListener("abort", () => setTimeout(giveUp, 5000).unref());
+      const givenUp = new Promise<never>((_, reject) => (limit.signal.onabort = () => reject(limit.signal.reason)));
       // The SDK shows every answer here first, also one that it cannot use and that holds the id of a new identity all the same.
-      const onResponse = ({ bodyAsText }: { bodyAsText?: string | null }) => {
+      const onResponse = ({ status, bodyAsText }: { status: number; bodyAsText?: string | null }) => {
         const ids = name.startsWith("create") ? bodyAsText?.match(/(?<=")8:[^"]+(?=")/g) : [];
-        for (const communicationUserId of ids ?? []) undeleted.set(communicationUserId, (options) => deleteUser({ communicationUserId }, options));
+        for (const id of ids ?? []) undeleted.set(id, client);
+        if (name === "deleteUser" && (status === 204 || bodyAsText?.includes('"IdentityNotFound"'))) undeleted.delete(args[0].communicationUserId);
       };
-      const answer = await limited(seconds, (options) => call(...args, { ...options, onResponse }));
-      if (name === "deleteUser") undeleted.delete(args[0].communicationUserId);
-      stop.signal.throwIfAborted();
-      return answer;
+      return Promise.race([call(...args, { abortSignal: limit.signal, onResponse }), givenUp]).finally(() => clearTimeout(timer));
     };
   }
 }
 
-/** Gives a call up after so many seconds, or five seconds after Ctrl-C: until then its answer may still bring the id of a new identity. */
-function limited<T>(seconds: number, call: (options: { abortSignal: AbortSignal }) => Promise<T>): Promise<T> {
-  const limit = new AbortController();
-  const giveUp = () => limit.abort(Object.assign(new Error(`There was no answer within ${seconds} seconds.`), { code: "ETIMEDOUT" }));
-  const timer = setTimeout(giveUp, seconds * 1000);
-  stop.signal.addEventListener("abort", () => setTimeout(giveUp, 5000).unref());
-  const givenUp = new Promise<never>((_, reject) => (limit.signal.onabort = () => reject(limit.signal.reason)));
-  return Promise.race([call({ abortSignal: limit.signal }), givenUp]).finally(() => clearTimeout(timer));
-}
-
 /** Names the step that comes next and, with --step, waits for Enter before it. */
 async function next(step: string) {
+  stop.signal.throwIfAborted();
   currentStep = step;
   if (!lines) return;
   console.error(`\nNext: ${step}. Press Enter to go on.`);
@@ -252,8 +246,8 @@ function firstLine(said: unknown = ""): string {
 
 /** Deletes the identities that still exist, and names those that cannot be deleted: nobody could find them again. */
 async function cleanUp() {
-  const gone = (error: any) => error.code === "IdentityNotFound" || Promise.reject(error); // by a call whose answer was lost
-  await Promise.allSettled(Array.from(undeleted, ([id, deletion]) => limited(10, deletion).catch(gone).then(() => undeleted.delete(id))));
+  seconds = 10;
+  await Promise.allSettled(Array.from(undeleted, ([communicationUserId, client]) => client.deleteUser({ communicationUserId })));
   if (undeleted.size > 0) console.error(`These identities could not be deleted: ${[...undeleted.keys()].join(", ")}`);
   stop.abort(); // lets go of the keyboard
   setTimeout(() => process.exit(), 1000).unref(); // A sign-in that was given up may hold on to its connection for minutes.

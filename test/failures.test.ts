@@ -132,6 +132,19 @@ describe.concurrent("an end from outside:", () => {
     expect(emulator.identities.size).toBe(0);
   });
 
+  test.for([
+    ["Ctrl-C", 130, (child: ChildProcess) => child.kill("SIGINT"), "Interrupted: deleting what was created.\n"],
+    ["the output closed", 1, (child: ChildProcess) => child.stdout!.destroy(), ""],
+  ] as const)("%s in the middle of the last call", async ([, exitCode, end, said], { emulator, walk }) => {
+    let child!: ChildProcess;
+    emulator.once(7, (response, proceed) => {
+      end(child);
+      return delay(200)(response, proceed);
+    });
+    expect(failure(await walk(emulator.settings, [], { onStart: (started) => (child = started) }), exitCode)).toBe(said);
+    expect(emulator.requests).toHaveLength(7);
+  });
+
   test("Ctrl-C in the middle of a call that is never answered", async ({ emulator, walk }) => {
     let child!: ChildProcess;
     emulator.once(2, () => child.kill("SIGINT"));
