@@ -23,34 +23,34 @@ const lifetime = (minutes: number) =>
   refused("ValidationError", `ExpiresInMinutes value ${minutes} is invalid. Value must be within the [60, 1440] interval.`, "ExpiresInMinutes");
 
 // Each case: what is sent, the answer, and where the answer is known from. "js", "python", "net", "java" and "cli" are recordings in the
-// repositories of the Azure SDKs and the Azure CLI extensions; the others name a GitHub issue.
+// repositories of the Azure SDKs and the Azure CLI extensions; "recorded" is known to be one, without its place; the others name an issue.
 type Case = [name: string, source: string, request: RawRequest, status: number, body: object | "", listsVersions?: boolean];
 const recorded: Case[] = [
   ["create, with a content type and no body", "js, cli", { headers: { "content-type": "application/json", "content-length": "0" } }, 201, identity],
   ["create, with {}", "net, python", { body: "{}" }, 201, identity],
-  ["create, with nulls", "python", { body: '{"createTokenWithScopes":null,"expiresInMinutes":null}' }, 201, identity],
+  ["create, with nulls", "recorded", { body: '{"createTokenWithScopes":null,"expiresInMinutes":null}' }, 201, identity],
   ["create with a token", "js, net", { body: '{"createTokenWithScopes":["chat","voip"]}' }, 201, { ...identity, ...withToken }],
-  ["create with a token, JSON with blanks", "python", { body: '{"createTokenWithScopes": ["chat"], "expiresInMinutes": 60}' }, 201, { ...identity, ...withToken }],
+  ["create with a token for 60 minutes, in JSON with blanks", "recorded", { body: '{"createTokenWithScopes": ["chat"], "expiresInMinutes": 60}' }, 201, { ...identity, ...withToken }],
   ["create with a token for 59 minutes", "net, java", { body: '{"createTokenWithScopes":["chat"],"expiresInMinutes":59}' }, 400, lifetime(59)],
   ["create with a token for 1441 minutes", "net", { body: '{"createTokenWithScopes":["chat"],"expiresInMinutes":1441}' }, 400, lifetime(1441)],
-  ["issue", "js", { path: issue, body: '{"scopes":["chat"]}' }, 200, withToken.accessToken],
+  ["issue", "java, python", { path: issue, body: '{"scopes":["chat"]}' }, 200, withToken.accessToken],
   ["issue, with an older version", "python", { path: issue, query: "?api-version=2021-10-31-preview", body: '{"scopes":["chat"]}' }, 200, withToken.accessToken],
   ["issue for 1440 minutes", "js", { path: issue, body: '{"scopes":["chat"],"expiresInMinutes":1440}' }, 200, withToken.accessToken],
-  ["issue for 60 minutes", "js", { path: issue, body: '{"scopes":["chat"],"expiresInMinutes":60}' }, 200, withToken.accessToken],
-  ["issue for 59 minutes", "js", { path: issue, body: '{"scopes":["chat"],"expiresInMinutes":59}' }, 400, lifetime(59)],
+  ["issue for 60 minutes", "recorded", { path: issue, body: '{"scopes":["chat"],"expiresInMinutes":60}' }, 200, withToken.accessToken],
+  ["issue for 59 minutes", "recorded", { path: issue, body: '{"scopes":["chat"],"expiresInMinutes":59}' }, 400, lifetime(59)],
   ["issue for 1441 minutes", "python", { path: issue, body: '{"scopes":["chat"],"expiresInMinutes":1441}' }, 400, lifetime(1441)],
   ["issue without any scope", "js", { path: issue, body: '{"scopes":[]}' }, 400, refused("ValidationError", "Invalid scopes - Scopes field is required.", "scopes")],
-  ["issue with null scopes", "net", { path: issue, body: '{"scopes":null}' }, 400, refused("ValidationError", "Scopes: The Scopes field is required.", "Scopes"), false],
-  ["issue with an empty object", "net", { path: issue, body: "{}" }, 400, refused("ValidationError", "Scopes: The Scopes field is required.", "Scopes"), false],
+  ["issue with null scopes", "recorded", { path: issue, body: '{"scopes":null}' }, 400, refused("ValidationError", "Scopes: The Scopes field is required.", "Scopes"), false],
+  ["issue with an empty object", "recorded", { path: issue, body: "{}" }, 400, refused("ValidationError", "Scopes: The Scopes field is required.", "Scopes"), false],
   ["issue to a foreign identity", "js", { path: issue.replace("{id}", foreign), body: '{"scopes":["chat","voip"]}' }, 401, refused("IdentityNotOwned", "Provided identity doesn't belong to the resource.")],
-  ["revoke for a foreign identity", "js", { path: revoke.replace("{id}", foreign) }, 401, refused("IdentityNotOwned", "Provided identity doesn't belong to the resource.")],
-  ["delete a foreign identity", "js", { method: "DELETE", path: `/identities/${foreign}` }, 401, refused("IdentityNotOwned", "Provided identity doesn't belong to the resource.")],
+  ["revoke for a foreign identity", "recorded", { path: revoke.replace("{id}", foreign) }, 401, refused("IdentityNotOwned", "Provided identity doesn't belong to the resource.")],
+  ["delete a foreign identity", "recorded", { method: "DELETE", path: `/identities/${foreign}` }, 401, refused("IdentityNotOwned", "Provided identity doesn't belong to the resource.")],
   ["revoke", "js, java", { path: revoke, headers: { "content-length": "0" } }, 204, ""],
   ["delete", "js", { method: "DELETE", path: "/identities/{id}" }, 204, ""],
   ["delete, with a length", "cli", { method: "DELETE", path: "/identities/{id}", headers: { "content-length": "0" } }, 204, ""],
   ["a version that is not supported", "Azure/Communication#159", { query: "?api-version=2020-07-20-preview2" }, 400, refused("UnsupportedApiVersion", expect.stringMatching(/^The HTTP resource that matches the request URI 'https:\/\/localhost:\d+\/identities' does not support the API version '2020-07-20-preview2'\.$/))],
   ["another body than the one that was hashed", "Azure/azure-rest-api-specs#11767", { body: "{}", headers: { "x-ms-content-sha256": "c29tZXRoaW5nIGVsc2U=" } }, 401, refused("Denied", "Request 'x-ms-content-sha256' differs from generated content hash."), false],
-  ["another key", "issues of the SDKs", { key: "c29tZSBvdGhlciBrZXk=" }, 401, refused("Denied", "Denied by the resource provider."), false],
+  ["another key", "reported", { key: "c29tZSBvdGhlciBrZXk=" }, 401, refused("Denied", "Denied by the resource provider."), false],
   // What clients were seen to sign, from their source.
   ["`date` signed in place of `x-ms-date`", "older SDKs", { signed: ["date", "host", "x-ms-content-sha256"] }, 201, identity],
   ["the host signed without its port", "java", { signedHost: "localhost" }, 201, identity],
