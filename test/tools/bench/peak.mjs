@@ -1,4 +1,4 @@
-// Preloaded into what is measured: notes its peak memory, in KiB, when it ends.
+// Preloaded into the measured process: records its peak memory, in KiB, on exit.
 
 import { appendFileSync } from "node:fs";
 

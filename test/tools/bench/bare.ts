@@ -1,4 +1,4 @@
-// The same seven SDK calls as the walkthrough's, and nothing else.
+// The seven SDK calls of the walkthrough, and nothing else.
 
 import { CommunicationIdentityClient } from "@azure/communication-identity";
 

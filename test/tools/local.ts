@@ -1,15 +1,16 @@
-// Runs the walkthrough as it is against an emulator of its own: npm run local [-- --step]
+// Runs the unmodified walkthrough against its own emulator: npm run local [-- --step]
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
-import { startEmulator } from "./emulator.ts";
+import { join } from "node:path";
+import { startEmulator } from "../emulator/server.ts";
 
+console.error("This runs against an emulator on this machine. No Azure resource is involved.");
 const emulator = await startEmulator();
-const program = fileURLToPath(new URL("../issue-access-tokens.ts", import.meta.url));
+const program = join(import.meta.dirname, "..", "..", "issue-access-tokens.ts");
 
-// Nothing may lead the walkthrough elsewhere: no setting of the user's, no proxy, and no .env file, which dotenv looks for in
-// the working directory and which the emulator's folder does not have.
+// Nothing may redirect the walkthrough: no user settings, no proxy, and no .env file, which dotenv looks for in the working
+// directory and which the folder of the emulator does not contain.
 const foreign = /^(COMMUNICATION_|DOTENV_|(HTTPS?|ALL|NO)_PROXY$)/i;
 const inherited = Object.entries(process.env).filter(([name]) => !foreign.test(name));
 const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), program, ...process.argv.slice(2)], {
@@ -18,8 +19,8 @@ const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), p
   stdio: "inherit",
 });
 
-// On Ctrl-C the terminal tells the walkthrough, too, and this waits for it to end. A signal that was sent to this process alone is
-// handed on, but not on Windows, where that would end the walkthrough before it has cleaned up.
+// On Ctrl+C, the terminal also signals the walkthrough, and this process waits for it. A signal sent only to this process is
+// forwarded, except on Windows, where it would end the walkthrough before it cleans up.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => process.platform !== "win32" && child.kill(signal));
 }

@@ -1,0 +1,89 @@
+// Tests of npm run local and npm run emulator.
+
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { access, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import dotenv from "dotenv";
+import { describe, expect } from "vitest";
+import { test } from "./support/fixtures.ts";
+import { type Processes, root } from "./support/processes.ts";
+
+const tsx = [process.execPath, "--import", import.meta.resolve("tsx")];
+
+describe.concurrent("npm run local", () => {
+  test("runs the walkthrough against an emulator and nothing else", async ({ clone, emulator, run }) => {
+    const name = "COMMUNICATION_SERVICES_CONNECTION_STRING";
+    const proxy = "http://127.0.0.1:9";
+    const env = `${name}="${emulator.settings[name]}"\nHTTPS_PROXY="${proxy}"\nDOTENV_OVERRIDE=true\n`;
+    await writeFile(join(clone, ".env"), env);
+    const settings = { ...emulator.settings, ...emulator.entraSettings, DOTENV_OVERRIDE: "true", HTTPS_PROXY: proxy };
+    const { exitCode, stdout, stderr } = await run(["npm", "run", "--silent", "local"], { settings, cwd: clone });
+    const notice = "This runs against an emulator on this machine. No Azure resource is involved.\n";
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: notice });
+    expect(stdout).toMatch(/^Azure Communication Services[^]*\nDeleted the identity with ID: \S+\n$/);
+    expect(emulator.requests).toEqual([]);
+  });
+
+  test("passes on the options and the exit code of the walkthrough", async ({ run }) => {
+    const { exitCode, stderr } = await run(["npm", "run", "--silent", "local", "--", "--frob"], { cwd: root });
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain("Unknown option '--frob'\n");
+  });
+});
+
+describe.concurrent("npm run emulator", () => {
+  /** Starts the emulator and waits for the two lines that it prints when ready. */
+  async function serve(processes: Processes, command: string[]) {
+    let child!: ChildProcess;
+    let stdout = "";
+    const ended = processes.run(command, { cwd: root, onStart: (started) => (child = started) });
+    while (!stdout.includes("NODE_EXTRA_CA_CERTS")) stdout += (await once(child.stdout!, "data")).join();
+    return { child, ended, settings: dotenv.parse(stdout) };
+  }
+
+  test("prints settings for clients in other processes, and removes its files", async ({ processes, walk }) => {
+    const { child, ended, settings } = await serve(processes, [...tsx, "test/emulator/cli.ts"]);
+    expect(await walk(settings)).toMatchObject({ exitCode: 0, stderr: "" });
+    child.kill("SIGTERM");
+    const { exitCode, stdout, stderr } = await ended;
+    expect(exitCode).toBe(0);
+    const lines = stdout.trim().split("\n");
+    expect(lines.map((line) => line.replace(/".+"/, "..."))).toEqual([
+      "COMMUNICATION_SERVICES_CONNECTION_STRING=...",
+      "NODE_EXTRA_CA_CERTS=...",
+    ]);
+    expect(stderr.match(/^(POST|DELETE) \S+ 20\d \d+\.\d ms$/gm)).toHaveLength(7);
+    await expect(access(settings.NODE_EXTRA_CA_CERTS!)).rejects.toThrow("ENOENT");
+  });
+
+  test("prints settings for Microsoft Entra ID", async ({ processes, walk }) => {
+    let stderr = "";
+    const { child, ended, settings } = await serve(processes, [...tsx, "test/emulator/cli.ts"]);
+    child.stderr!.on("data", (data) => (stderr += data));
+    while (!stderr.includes("IDENTITY_HEADER")) await once(child.stderr!, "data");
+    const entraSettings = dotenv.parse(stderr.slice(stderr.indexOf("For Microsoft Entra ID")));
+    const { NODE_EXTRA_CA_CERTS } = settings;
+    expect(await walk({ ...entraSettings, NODE_EXTRA_CA_CERTS })).toMatchObject({ exitCode: 0, stderr: "" });
+    child.kill("SIGTERM");
+    await ended;
+  });
+
+  test.skipIf(process.platform === "win32")("stops when npm is stopped", async ({ processes }) => {
+    const { child, ended, settings } = await serve(processes, ["npm", "run", "--silent", "emulator"]);
+    child.kill("SIGTERM");
+    await ended; // Resolves when no process holds its stdout any more.
+    await expect(access(settings.NODE_EXTRA_CA_CERTS!)).rejects.toThrow("ENOENT");
+  });
+
+  test("explains in one sentence why it cannot start", async ({ emulator, run }) => {
+    const { port } = new URL(emulator.endpoint);
+    for (const [args, sentence] of [
+      [["--port", port], `Port ${port} is in use.\n`],
+      [["--host", "x"], "Usage: npm run emulator [-- --port <0-65535>]\n"],
+    ] as const) {
+      const result = await run([...tsx, "test/emulator/cli.ts", ...args], { cwd: root });
+      expect(result).toEqual({ exitCode: 2, stdout: "", stderr: sentence });
+    }
+  });
+});

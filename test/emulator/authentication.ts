@@ -1,0 +1,73 @@
+// How the service authenticates a request: by an access key, or by a token of Microsoft Entra ID.
+
+import { createHash, createHmac, randomBytes } from "node:crypto";
+import { rejection, type Request, type Response } from "./messages.ts";
+
+/** The access key of the emulator, in base64. Like Azurite's, it is public and protects nothing. */
+export const accessKey = Buffer.from("This access key of the emulator is public and protects nothing.").toString(
+  "base64",
+);
+
+const audience = "https://communication.azure.com";
+const entraKey = randomBytes(32);
+const denied = rejection(401, "Denied", "Denied by the resource provider."); // [reported]
+
+/**
+ * Returns the error response to a request that is not authenticated, and undefined for one that is.
+ * @param now The time in milliseconds since 1970, at which a token of Microsoft Entra ID may have expired. A signature
+ * with an old date is accepted. [chosen]
+ */
+export function authenticate(request: Request, now = Date.now()): Response | undefined {
+  const [scheme, credentials = ""] = (request.headers.authorization ?? "").split(/ (.*)/s);
+  if (scheme === "Bearer") return isEntraToken(credentials, now) ? undefined : denied;
+  if (scheme === "HMAC-SHA256") return checkSignature(request, credentials);
+  return denied; // [chosen]
+}
+
+function checkSignature({ method, path, query, headers, body }: Request, credentials: string): Response | undefined {
+  const [, signedHeaders = "", signature = ""] = /^SignedHeaders=([^&]+)&Signature=(.+)$/.exec(credentials) ?? [];
+  const contentHash = createHash("sha256").update(body).digest("base64");
+  if (headers["x-ms-content-sha256"] !== contentHash) {
+    return rejection(401, "Denied", "Request 'x-ms-content-sha256' differs from generated content hash."); // [reported]
+  }
+  // The list of headers varies: older SDKs sign `date` instead of `x-ms-date`. [source of the SDKs]
+  const names = signedHeaders.toLowerCase().split(";");
+  const hasDate = names.includes("x-ms-date") || names.includes("date");
+  if (!hasDate || !names.includes("host") || !names.includes("x-ms-content-sha256")) return denied;
+
+  // The Java SDK signs the host without its port. [source of the SDK]
+  const host = headers.host ?? "";
+  const isSigned = [host, host.replace(/:\d+$/, "")].some((signedHost) => {
+    const values = names.map((name) => (name === "host" ? signedHost : headers[name]));
+    const text = `${method}\n${path}${query}\n${values.join(";")}`;
+    return signature === createHmac("sha256", Buffer.from(accessKey, "base64")).update(text).digest("base64");
+  });
+  return isSigned ? undefined : denied;
+}
+
+/**
+ * Signs in to Microsoft Entra ID, for an hour.
+ * @returns The response of the managed-identity endpoint of App Service: the only source of DefaultAzureCredential that
+ * works offline. The token is opaque, unlike a real one.
+ */
+export function signIn(resource: string, now = Date.now()) {
+  const expires = Math.round(now / 1000) + 3600;
+  const claims = Buffer.from(JSON.stringify({ resource, expires })).toString("base64url");
+  return {
+    access_token: `${claims}.${entraSignature(claims)}`,
+    expires_on: String(expires),
+    resource,
+    token_type: "Bearer",
+  };
+}
+
+function isEntraToken(token: string, now: number): boolean {
+  const [claims = "", signature] = token.split(".");
+  if (signature !== entraSignature(claims)) return false;
+  const { resource, expires } = JSON.parse(Buffer.from(claims, "base64url").toString());
+  return resource.replace(/\/$/, "") === audience && now < expires * 1000;
+}
+
+function entraSignature(claims: string): string {
+  return createHmac("sha256", entraKey).update(claims).digest("base64url");
+}

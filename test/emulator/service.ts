@@ -1,0 +1,174 @@
+// The ACS Identity service without its network: it takes a request that has been authenticated and returns a response.
+//
+// Sources for its responses: recordings of the real service published with the Azure SDK tests [recorded], the API
+// description in Azure/azure-rest-api-specs [specified], and GitHub issues that quote the service [reported]. Behavior
+// with no public source is marked [chosen] and listed in README.md.
+
+import { randomUUID } from "node:crypto";
+import { failure, rejection, type Request, type Response, success } from "./messages.ts";
+import { type AccessToken, issueToken } from "./tokens.ts";
+
+// 2020-07-20-preview2 had different paths and JSON. It was reported to be rejected even though the service listed it.
+// 2025-03-02-preview added what has been withdrawn since. The operations are the same in all others. [specified]
+const supportedVersions = [
+  "2021-02-22-preview1",
+  "2021-03-07",
+  "2021-10-31-preview",
+  "2021-11-01",
+  "2022-06-01",
+  "2022-10-01",
+  "2023-10-01",
+  "2025-06-30",
+  "2026-07-22",
+  "2026-09-23",
+];
+const knownScopes = ["chat", "voip", "chat.join", "chat.join.limited", "voip.join"]; // [specified]
+
+export type Operation = "create" | "issue" | "revoke" | "delete";
+
+/** The fields of the JSON that the operations read. */
+interface Fields {
+  createTokenWithScopes?: unknown;
+  scopes?: unknown;
+  expiresInMinutes?: unknown;
+}
+
+// `/:verb` is literal: slash, colon, verb. [specified]
+const routes: { operation: Operation; method: string; path: RegExp }[] = [
+  { operation: "create", method: "POST", path: /^\/identities$/ },
+  { operation: "issue", method: "POST", path: /^\/identities\/([^/]+)\/:issueAccessToken$/ },
+  { operation: "revoke", method: "POST", path: /^\/identities\/([^/]+)\/:revokeAccessTokens$/ },
+  { operation: "delete", method: "DELETE", path: /^\/identities\/([^/]+)$/ },
+];
+
+/** Returns the operation that a request is for, and the ID in its path. */
+export function route({ method, path }: Request): { operation?: Operation; id: string } {
+  const found = routes.find((candidate) => candidate.method === method && candidate.path.test(decode(path)));
+  return { operation: found?.operation, id: found?.path.exec(decode(path))?.[1] ?? "" };
+}
+
+/** One ACS resource with its identities. */
+export class Service {
+  readonly resourceId = randomUUID();
+  /** The IDs of the identities that exist, each with its tokens that have not been revoked. */
+  readonly identities = new Map<string, AccessToken[]>();
+
+  /** Returns the response to a request that has been authenticated. */
+  async respond(request: Request): Promise<Response> {
+    const path = request.path;
+    const version = new URLSearchParams(request.query).get("api-version");
+    // [chosen]
+    if (!version) return failure(400, "ApiVersionUnspecified", "An API version is required, but was not specified.");
+    // [reported]
+    if (!supportedVersions.includes(version)) {
+      const resource = `The HTTP resource that matches the request URI 'https://${request.headers.host}${path}'`;
+      return failure(400, "UnsupportedApiVersion", `${resource} does not support the API version '${version}'.`);
+    }
+
+    const { operation, id } = route(request);
+    if (!operation) {
+      const isKnown = routes.some((candidate) => candidate.path.test(decode(path)));
+      if (isKnown) return failure(405, "MethodNotAllowed", "The method is not allowed for this path."); // [chosen]
+      return failure(404, "NotFound", "There is nothing at this path."); // [chosen]
+    }
+    const fields = parseObject(request.body.toString());
+    if (!fields) return rejection(400, "ValidationError", "The request body is not a JSON object."); // [chosen]
+    if (operation === "create") return this.#createIdentity(fields);
+    if (operation === "issue") return this.#issueToken(id, fields);
+    if (operation === "revoke") return this.#revokeTokens(id);
+    return this.#deleteIdentity(id);
+  }
+
+  async #createIdentity(fields: Fields): Promise<Response> {
+    // Without a list of scopes, or with null, there is no token [recorded], nor is there with an empty list [chosen].
+    const scopes = fields.createTokenWithScopes ?? [];
+    const error = checkScopes(scopes, "CreateTokenWithScopes") ?? checkLifetime(fields);
+    if (error) return error;
+    const id = `8:acs:${this.resourceId}_${randomUUID()}`;
+    this.identities.set(id, []);
+    const accessToken = isEmpty(scopes) ? undefined : await this.#addToken(id, scopes, fields);
+    return success(201, { identity: { id }, accessToken });
+  }
+
+  async #issueToken(id: string, fields: Fields): Promise<Response> {
+    const { scopes } = fields;
+    // [recorded]
+    if (scopes == null) return rejection(400, "ValidationError", "Scopes: The Scopes field is required.", "Scopes");
+    if (isEmpty(scopes)) return failure(400, "ValidationError", "Invalid scopes - Scopes field is required.", "scopes");
+    const error = checkScopes(scopes, "Scopes") ?? checkLifetime(fields) ?? this.#checkIdentity(id);
+    return error ?? success(200, await this.#addToken(id, scopes, fields));
+  }
+
+  #revokeTokens(id: string): Response {
+    const error = this.#checkIdentity(id);
+    if (error) return error;
+    this.identities.set(id, []);
+    return success(204);
+  }
+
+  #deleteIdentity(id: string): Response {
+    const error = this.#checkIdentity(id);
+    if (error) return error;
+    this.identities.delete(id);
+    return success(204);
+  }
+
+  async #addToken(id: string, scopes: unknown, { expiresInMinutes }: Fields): Promise<AccessToken> {
+    const token = await issueToken(id, scopes as string[], (expiresInMinutes ?? 1440) as number);
+    this.identities.get(id)?.push(token);
+    return token;
+  }
+
+  #checkIdentity(id: string): Response | undefined {
+    const guid = "[\\da-f]{8}(?:-[\\da-f]{4}){3}-[\\da-f]{12}";
+    const owner = new RegExp(`^8:acs:(${guid})_${guid}$`).exec(id)?.[1];
+    if (!owner) return failure(400, "ValidationError", "Provided identity is not valid.", "id"); // [chosen]
+    if (owner !== this.resourceId) {
+      return failure(401, "IdentityNotOwned", "Provided identity doesn't belong to the resource."); // [recorded]
+    }
+    // The message is documented, the rest chosen.
+    if (!this.identities.has(id)) return failure(404, "IdentityNotFound", "Provided identity doesn't exist.");
+  }
+}
+
+function isEmpty(scopes: unknown): boolean {
+  return Array.isArray(scopes) && scopes.length === 0;
+}
+
+function checkScopes(scopes: unknown, target: string): Response | undefined {
+  if (!Array.isArray(scopes)) {
+    return rejection(400, "ValidationError", `${target}: The ${target} field is not a list.`, target); // [chosen]
+  }
+  const isKnown = scopes.every((scope) => knownScopes.includes(scope));
+  if (!isKnown) return failure(400, "ValidationError", "Invalid scopes - A scope is not known.", "scopes"); // [chosen]
+}
+
+function checkLifetime({ expiresInMinutes: minutes }: Fields): Response | undefined {
+  if (minutes == null) return;
+  const target = "ExpiresInMinutes";
+  if (typeof minutes !== "number" || !Number.isInteger(minutes)) {
+    return rejection(400, "ValidationError", "ExpiresInMinutes: The value is not an integer.", target); // [chosen]
+  }
+  if (minutes >= 60 && minutes <= 1440) return;
+  const message = `ExpiresInMinutes value ${minutes} is invalid. Value must be within the [60, 1440] interval.`;
+  return failure(400, "ValidationError", message, target); // [recorded]
+}
+
+/** Percent-decodes a path if possible: clients send IDs percent-encoded or with raw colons. [recorded] */
+function decode(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}
+
+/** Parses the JSON of a request: empty and null mean no fields. Returns undefined for anything but an object. */
+function parseObject(json: string): Fields | undefined {
+  try {
+    const value: unknown = json ? (JSON.parse(json) ?? {}) : {};
+    return typeof value === "object" && !Array.isArray(value) ? (value as Fields) : undefined;
+  } catch {
+    return undefined;
+  }
+}

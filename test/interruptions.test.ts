@@ -1,0 +1,160 @@
+// Tests of what ends the walkthrough from outside: signals, closed output, and the time limit.
+
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { describe, expect } from "vitest";
+import { delay, drip, error, silence } from "./emulator/faults.ts";
+import { test } from "./support/fixtures.ts";
+import { hasTerminal, nodeOptions, root } from "./support/processes.ts";
+
+const interrupted = "Interrupted. Cleaning up (15 seconds at most).\n";
+
+// The slowest tests come first, so that the others run while they wait.
+describe.concurrent("the time limit", () => {
+  test.for([
+    ["a call without a response", silence],
+    ["a response that never finishes", drip(50)],
+    ["retries", error(503, "ServiceUnavailable", "Busy.", { "Retry-After": "3600" })],
+  ] as const)("applies to %s", async ([, fault], { emulator, walk }) => {
+    emulator.always(3, fault);
+    const { exitCode, stderr } = await walk(emulator.settings, ["--timeout", "2"]);
+    expect(exitCode).toBe(1);
+    const { host } = new URL(emulator.endpoint);
+    const reason = `Creating an identity with an access token failed at ${host}: No response within 2 seconds.`;
+    expect(stderr).toContain(`${reason} Check the network, or the service may be throttling.\n`);
+    expect(stderr).toMatch(/\nIdentities deleted: 1\n$/);
+    expect(emulator.identities.size).toBe(0);
+  });
+
+  test("applies to the sign-in", async ({ emulator, walk }) => {
+    emulator.always("sign-in", silence);
+    const { exitCode, stderr } = await walk(emulator.entraSettings, ["--timeout", "2"]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(
+      /^Creating an identity failed .* No response within 2 seconds[^]*\nThere was nothing to delete\.\n$/,
+    );
+  });
+
+  test("leaves 5 seconds for the response, which may contain a new identity", async ({ emulator, walk }) => {
+    emulator.once(3, delay(3000));
+    const { exitCode, stderr } = await walk(emulator.settings, ["--timeout", "2"]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/No response within 2 seconds[^]*\nIdentities deleted: 2\n$/);
+    expect(emulator.identities.size).toBe(0);
+  });
+
+  test("starts again with each step", async ({ emulator, walk }) => {
+    for (const call of [1, 2, 3]) emulator.once(call, delay(1000));
+    expect(await walk(emulator.settings, ["--timeout", "2"])).toMatchObject({ exitCode: 0, stderr: "" });
+  });
+});
+
+describe.concurrent("an interruption", () => {
+  test.for([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+  ] as const)(
+    "by %s waits for the identity of the call in progress and deletes it",
+    async (signal, { emulator, walk }) => {
+      const [name, expected] = signal;
+      let child!: ChildProcess;
+      // The service creates the second identity and responds half a second after the signal.
+      emulator.once(3, (response, proceed) => {
+        child.kill(name);
+        return delay(500)(response, proceed);
+      });
+      const { exitCode, stderr } = await walk(emulator.settings, [], { onStart: (started) => (child = started) });
+      expect({ exitCode, stderr }).toEqual({ exitCode: expected, stderr: `${interrupted}Identities deleted: 2\n` });
+      const operations = emulator.requests.map(({ operation }) => operation);
+      expect(operations).toEqual(["create", "issue", "create", "delete", "delete"]);
+      expect(emulator.identities.size).toBe(0);
+    },
+  );
+
+  test("is reported right away, and waits 5 seconds at most for the call in progress", async ({ emulator, walk }) => {
+    let child!: ChildProcess;
+    let started = 0;
+    let reported = 0;
+    emulator.once(2, () => {
+      started = Date.now();
+      child.kill("SIGINT");
+    });
+    const { exitCode, stderr } = await walk(emulator.settings, [], {
+      onStart: (process) => {
+        child = process;
+        child.stderr!.once("data", () => (reported = Date.now() - started));
+      },
+    });
+    expect({ exitCode, stderr }).toEqual({ exitCode: 130, stderr: `${interrupted}Identities deleted: 1\n` });
+    expect(reported).toBeLessThan(2000);
+    expect(Date.now() - started).toBeGreaterThan(4900);
+    expect(emulator.identities.size).toBe(0);
+  });
+
+  test.for([
+    ["SIGINT", 130, (child: ChildProcess) => child.kill("SIGINT"), `${interrupted}There was nothing to delete.\n`],
+    [
+      "closed stdout",
+      1,
+      (child: ChildProcess) => child.stdout!.destroy(),
+      /^Printing .*\nThere was nothing to delete\.\n$/,
+    ],
+  ] as const)(
+    "by %s during the last call changes the exit code",
+    async ([, expected, end, message], { emulator, walk }) => {
+      let child!: ChildProcess;
+      emulator.once(7, (response, proceed) => {
+        end(child);
+        return delay(200)(response, proceed);
+      });
+      const { exitCode, stderr } = await walk(emulator.settings, [], { onStart: (started) => (child = started) });
+      expect(exitCode).toBe(expected);
+      expect(stderr).toMatch(message);
+      expect(emulator.requests).toHaveLength(7);
+      expect(emulator.identities.size).toBe(0);
+    },
+  );
+
+  test("by closed stdout deletes what was created", async ({ emulator, walk }) => {
+    const onStart = (child: ChildProcess) => child.stdout!.once("data", () => child.stdout!.destroy());
+    const { exitCode, stderr } = await walk(emulator.settings, [], { onStart });
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^Printing the results failed: write EPIPE\nIdentities deleted: \d\n$/);
+    expect(emulator.identities.size).toBe(0);
+  });
+
+  test.skipIf(!hasTerminal)(
+    "by Ctrl+C in a terminal with npx tsx deletes what was created",
+    async ({ emulator, processes }) => {
+      const command = ["npx", "tsx", "issue-access-tokens.ts"];
+      const terminal = processes.openTerminal(command, { settings: emulator.settings, cwd: root });
+      emulator.once(4, (response, proceed) => {
+        terminal.type("\x03");
+        return delay(200)(response, proceed);
+      });
+      const { exitCode, screen } = await terminal.ended;
+      expect(exitCode).toBe(130);
+      expect(screen).toContain(interrupted);
+      expect(screen).toMatch(/\nIdentities deleted: 2\n$/);
+      expect(emulator.identities.size).toBe(0);
+    },
+  );
+
+  test.skipIf(process.platform === "win32")(
+    "ends the program while it still waits for its settings",
+    async ({ clone, processes }) => {
+      await processes.run(["mkfifo", ".env"], { cwd: clone });
+      let child!: ChildProcess;
+      let writer!: ChildProcess;
+      const command = [process.execPath, ...nodeOptions, "issue-access-tokens.ts"];
+      const program = processes.run(command, { cwd: clone, onStart: (started) => (child = started) });
+      // The shell can open the pipe as soon as the program reads it.
+      const shell = ["sh", "-c", "exec 3>.env; echo open; exec sleep 60"];
+      void processes.run(shell, { cwd: clone, onStart: (started) => (writer = started) });
+      await once(writer.stdout!, "data");
+      child.kill("SIGINT");
+      expect(await program).toEqual({ exitCode: null, stdout: "", stderr: "" }); // It does not clean up, because nothing was sent.
+    },
+  );
+});

@@ -1,0 +1,144 @@
+// Shared test fixtures: an emulator per test, processes that end with the test, and copies of the project.
+
+import { cp, mkdtemp, readFile, rm, symlink } from "node:fs/promises";
+import type { ServerResponse } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { test as base } from "vitest";
+import { accessKey } from "../emulator/authentication.ts";
+import type { Fault } from "../emulator/faults.ts";
+import type { Request, Response } from "../emulator/messages.ts";
+import { startEmulator } from "../emulator/server.ts";
+import { type Operation, route } from "../emulator/service.ts";
+import { Processes, programFile, type Result, root, type RunOptions } from "./processes.ts";
+import type { Resource } from "./requests.ts";
+
+/** What a fault applies to: an operation, the Microsoft Entra ID sign-in, or the call with this number. */
+export type Target = Operation | "sign-in" | number;
+
+/** A received request. A client's retries have the same `call` as the request that they repeat; the first call is 1. */
+export interface ReceivedRequest {
+  call: number;
+  operation?: Operation;
+  method: string;
+  /** The path, decoded, with the query. */
+  url: string;
+  body: string;
+  /** The scheme of the `Authorization` header. */
+  scheme?: string;
+}
+
+export type TestEmulator = Awaited<ReturnType<typeof startTestEmulator>>;
+
+/** Starts an emulator that remembers what it received and issued, and into which a test can inject faults. */
+export async function startTestEmulator() {
+  const requests: ReceivedRequest[] = [];
+  const tokens: { token: string; expiresOn: string }[] = [];
+  const calls: (string | undefined)[] = [];
+  const faults: { target: Target; fault: Fault; once: boolean }[] = [];
+
+  function remember(request: Request): (Target | undefined)[] {
+    const callId = request.headers["x-ms-client-request-id"];
+    if (!calls.includes(callId)) calls.push(callId);
+    const { operation } = route(request);
+    const call = calls.indexOf(callId) + 1;
+    const url = decodeURIComponent(request.path) + request.query;
+    const scheme = request.headers.authorization?.split(" ")[0];
+    requests.push({ call, operation, method: request.method, url, body: request.body.toString(), scheme });
+    return [operation, call];
+  }
+
+  async function intercept(request: Request | undefined, response: ServerResponse, proceed: () => Promise<void>) {
+    const targets: (Target | undefined)[] = request ? remember(request) : ["sign-in"];
+    const found = faults.find(({ target }) => targets.includes(target));
+    if (!found) return proceed();
+    if (found.once) faults.splice(faults.indexOf(found), 1);
+    await found.fault(response, proceed);
+  }
+
+  function onResponse(_request: Request, { body }: Response) {
+    const found = JSON.stringify(body ?? {}).matchAll(/"token":"([^"]+)","expiresOn":"([^"]+)"/g);
+    for (const [, token = "", expiresOn = ""] of found) tokens.push({ token, expiresOn });
+  }
+
+  const emulator = await startEmulator({ intercept, onResponse });
+  const ca = await readFile(emulator.certificateFile, "utf8");
+  return {
+    ...emulator,
+    requests: requests as readonly ReceivedRequest[],
+    /** The access tokens that were issued, in order. */
+    tokens: tokens as readonly { token: string; expiresOn: string }[],
+    /** The emulator for raw requests. */
+    resource: { endpoint: emulator.endpoint, accessKey, ca } satisfies Resource,
+    /** Applies a fault to the next response to a target. */
+    once: (target: Target, fault: Fault) => void faults.push({ target, fault, once: true }),
+    /** Applies a fault to every response to a target. */
+    always: (target: Target, fault: Fault) => void faults.push({ target, fault, once: false }),
+  };
+}
+
+interface Fixtures {
+  /** The program in one file. */
+  bundle: string;
+  processes: Processes;
+  /** Runs a command and returns the result. */
+  run: Processes["run"];
+  /** Runs the bundled program with these settings and returns the result. */
+  walk: (settings: object, args?: string[], options?: RunOptions) => Promise<Result>;
+  emulator: TestEmulator;
+  /** A folder with a copy of the project as it is after `npm ci`. */
+  clone: string;
+}
+
+/**
+ * vitest's `test` with these fixtures. `walk` runs the program bundled with the SDK by esbuild (the compiler in tsx): more
+ * than a hundred tests start it, and loading the SDK's files one by one would take most of the time. Tests of the
+ * documented commands run the original file.
+ */
+export const test = base.extend<Fixtures>({
+  bundle: [
+    async ({}, use) => {
+      const folder = await mkdtemp(join(tmpdir(), "issue-access-tokens-"));
+      const outfile = join(folder, "issue-access-tokens.mjs");
+      const banner = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
+      await build({
+        entryPoints: [programFile],
+        bundle: true,
+        platform: "node",
+        format: "esm",
+        external: ["@azure/identity"],
+        banner: { js: banner },
+        outfile,
+      });
+      await symlink(join(root, "node_modules"), join(folder, "node_modules"), "junction");
+      await use(outfile);
+      await rm(folder, { recursive: true });
+    },
+    { scope: "worker" },
+  ],
+  processes: async ({}, use) => {
+    const processes = new Processes();
+    await use(processes);
+    processes.end();
+  },
+  run: ({ processes }, use) => use(processes.run),
+  walk: ({ processes, bundle }, use) =>
+    use((settings, args = [], options = {}) =>
+      processes.run([process.execPath, bundle, ...args], { ...options, settings }),
+    ),
+  emulator: async ({}, use) => {
+    const emulator = await startTestEmulator();
+    await use(emulator);
+    await emulator.stop();
+  },
+  clone: async ({}, use) => {
+    const folder = await mkdtemp(join(tmpdir(), "access-tokens-quickstart-"));
+    for (const name of ["package.json", "tsconfig.json", "issue-access-tokens.ts", "test"]) {
+      await cp(join(root, name), join(folder, name), { recursive: true });
+    }
+    await symlink(join(root, "node_modules"), join(folder, "node_modules"), "junction");
+    await use(folder);
+    await rm(folder, { recursive: true });
+  },
+});

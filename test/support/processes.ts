@@ -1,0 +1,100 @@
+// Starts programs the way a reader does, and ends them with the test.
+
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+
+export const root = join(import.meta.dirname, "..", "..");
+export const programFile = join(root, "issue-access-tokens.ts");
+
+/** The arguments that this version of Node needs to run TypeScript: none since 22.18. */
+export const nodeOptions =
+  "typescript" in process.features && process.features.typescript ? [] : ["--import", import.meta.resolve("tsx")];
+
+export interface Result {
+  exitCode: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface RunOptions {
+  /** Environment variables to add. */
+  settings?: object;
+  /** The working directory, by default one without a .env file. */
+  cwd?: string;
+  /** Input to send before closing stdin; null leaves stdin open. */
+  input?: string | null;
+  /** Receives the process once it has started. */
+  onStart?: (child: ChildProcess) => unknown;
+}
+
+/** Whether a pseudo-terminal is available. Node cannot create one, so the tests use Python. */
+export const hasTerminal = process.platform !== "win32" && spawnSync("python3", ["-c", "import pty"]).status === 0;
+
+/** The processes of one test. */
+export class Processes {
+  #children: ChildProcess[] = [];
+
+  /** Starts a command, such as `["npx", "tsx", "issue-access-tokens.ts"]`, without the developer's own settings. */
+  run = async (command: string[], options: RunOptions = {}): Promise<Result> => {
+    const own = /^(AZURE_|COMMUNICATION|IDENTITY_|MSI_|DOTENV_|NODE_|VITEST|npm_|(HTTPS?|ALL|NO)_PROXY$)/i;
+    const inherited = Object.entries(process.env).filter(([name]) => !own.test(name));
+    const [file = "", ...args] = command;
+    const child = spawn(file, args, {
+      cwd: options.cwd ?? tmpdir(),
+      // The log level hides npm's warnings about the developer's own configuration.
+      env: { ...Object.fromEntries(inherited), npm_config_loglevel: "error", ...options.settings },
+      shell: process.platform === "win32" && file !== process.execPath, // npm and npx are .cmd files on Windows.
+      detached: process.platform !== "win32", // Starts a process group, which can be ended as a whole.
+    });
+    this.#children.push(child);
+    child.stdin.on("error", () => {}); // The program may exit without reading its input.
+    if (options.input !== null) child.stdin.end(options.input);
+    options.onStart?.(child);
+    const stdout = text(child.stdout).catch(() => ""); // A test may close stdout.
+    const [out, err, [exitCode]] = await Promise.all([stdout, text(child.stderr), once(child, "close")]);
+    return { exitCode, stdout: out, stderr: err };
+  };
+
+  /** Starts a command in a pseudo-terminal, as if typed by a person. */
+  openTerminal = (command: string[], options: { settings?: object; cwd?: string } = {}) => {
+    const python =
+      "import os, pty, sys; code = os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])); sys.exit(code if code >= 0 else 128 - code)";
+    let child!: ChildProcess;
+    let screen = "";
+    const onStart = (started: ChildProcess) => {
+      child = started;
+      child.stdout!.on("data", (data) => (screen += data));
+    };
+    const ended = this.run(["python3", "-c", python, ...command], { ...options, input: null, onStart });
+    return {
+      /** Presses keys, such as "\n" for Enter, "\x03" for Ctrl+C, and "\x04" for Ctrl+D. */
+      type: (keys: string) => void child.stdin!.write(keys),
+      /** Waits until the screen shows the text. */
+      async shows(text: string) {
+        while (!screen.includes(text)) await once(child.stdout!, "data");
+      },
+      /** Resolves with the exit code (128 + n after a signal, as in a shell) and everything that was on the screen. */
+      ended: ended.then(({ exitCode, stdout }) => ({ exitCode, screen: stdout.replaceAll("\r\n", "\n") })),
+    };
+  };
+
+  /** Ends what is still running. A terminal that closes sends SIGHUP to the programs in it. */
+  end() {
+    for (const { pid } of this.#children) {
+      if (!pid) continue;
+      if (process.platform === "win32") spawnSync("taskkill", ["/pid", String(pid), "/t", "/f"]);
+      else killGroup(pid);
+    }
+  }
+}
+
+function killGroup(pid: number) {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // The group has ended by itself.
+  }
+}

@@ -1,0 +1,141 @@
+// Raw requests to an ACS resource, without an SDK, and what is compared of its responses.
+
+import { createHash, createHmac, randomUUID } from "node:crypto";
+import { once } from "node:events";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import https from "node:https";
+import { text } from "node:stream/consumers";
+
+/** A resource, real or emulated, and how to authenticate: with an access key, or with a token of Microsoft Entra ID. */
+export interface Resource {
+  endpoint: string;
+  accessKey?: string;
+  entraToken?: string;
+  /** The certificate to trust, if it is not a public one. */
+  ca?: string;
+}
+
+/** A request. What is omitted gets a valid default. */
+export interface RawRequest {
+  method?: string;
+  path?: string;
+  query?: string;
+  body?: string;
+  headers?: Record<string, string>;
+  /** The names of the headers to sign. */
+  signedHeaders?: string[];
+  /** The host to sign, if different from the `Host` header. */
+  signedHost?: string;
+  /** The access key to sign with, if different from that of the resource. */
+  accessKey?: string;
+  /** Reuses connections. */
+  agent?: https.Agent;
+}
+
+export interface RawResponse {
+  status: number;
+  headers: IncomingHttpHeaders;
+  body: string;
+}
+
+/** Sends a request to a resource. Rejects if there is no response. */
+export async function send(resource: Resource, raw: RawRequest = {}): Promise<RawResponse> {
+  const { method = "POST", path = "/identities", query = "?api-version=2023-10-01", body = "" } = raw;
+  const { hostname, port, host } = new URL(resource.endpoint);
+  const signedHeaders = raw.signedHeaders ?? ["x-ms-date", "host", "x-ms-content-sha256"];
+  const headers: Record<string, string> = {
+    host,
+    "x-ms-client-request-id": randomUUID(),
+    [signedHeaders.includes("date") ? "date" : "x-ms-date"]: new Date().toUTCString(),
+    "x-ms-content-sha256": createHash("sha256").update(body).digest("base64"),
+    ...(body && { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) }),
+    ...raw.headers,
+  };
+  if (resource.accessKey) {
+    const values = signedHeaders.map((name) => (name === "host" ? (raw.signedHost ?? headers.host) : headers[name]));
+    const key = Buffer.from(raw.accessKey ?? resource.accessKey, "base64");
+    const signature = createHmac("sha256", key)
+      .update(`${method}\n${path}${query}\n${values.join(";")}`)
+      .digest("base64");
+    headers.authorization ??= `HMAC-SHA256 SignedHeaders=${signedHeaders.join(";")}&Signature=${signature}`;
+  } else {
+    headers.authorization ??= `Bearer ${resource.entraToken}`;
+  }
+  const { ca } = resource;
+  const request = https.request({
+    host: hostname,
+    port,
+    path: path + query,
+    method,
+    headers,
+    ca,
+    agent: raw.agent ?? false,
+  });
+  request.on("error", () => {}).end(body); // An error before the response rejects in the next line.
+  const [response]: IncomingMessage[] = await once(request, "response");
+  return { status: response!.statusCode!, headers: response!.headers, body: await text(response!) };
+}
+
+/**
+ * Sends the request of a case, after preparing the identity that its path names.
+ * @param onCreated Receives the ID of each identity that the resource creates.
+ */
+export async function sendCase(resource: Resource, request: RawRequest, onCreated: (id: string) => void = () => {}) {
+  const track = (response: RawResponse) => {
+    for (const [id] of response.body.matchAll(/8:acs:[\da-f_-]+/g)) if (response.status < 300) onCreated(id);
+    return response;
+  };
+  let path = request.path;
+  if (path?.includes("{")) {
+    const { body } = track(await send(resource));
+    const id: string = JSON.parse(body).identity.id;
+    if (path.includes("{deleted}")) await send(resource, { method: "DELETE", path: `/identities/${id}` });
+    path = path.replace(/\{\w+\}/, encodeURIComponent(id));
+  }
+  return track(await send(resource, { ...request, path }));
+}
+
+/** Returns a response with only what a case determines: values that differ each time are replaced by their form. */
+export function comparable({ status, headers, body }: RawResponse, resource: Resource) {
+  const form = (name: string, pattern: RegExp) => headers[name]?.toString().replace(pattern, "<valid>");
+  return {
+    status,
+    headers: {
+      "content-type": headers["content-type"],
+      "content-length":
+        Number(headers["content-length"]) === Buffer.byteLength(body) ? "<valid>" : headers["content-length"],
+      "transfer-encoding": headers["transfer-encoding"],
+      "api-supported-versions": headers["api-supported-versions"],
+      "ms-cv": form("ms-cv", /^[A-Za-z\d+/]{22}\.0$/),
+      "request-context": headers["request-context"],
+      "strict-transport-security": headers["strict-transport-security"],
+      "x-processing-time": form("x-processing-time", /^\d+ms$/),
+      "x-cache": headers["x-cache"],
+      "x-azure-ref": form("x-azure-ref", /^0[A-Za-z\d+/]+=*$/),
+      "x-ms-client-request-id": form("x-ms-client-request-id", /^[\da-f-]{36}$/),
+      // The service never sends these. [recorded]
+      "x-ms-request-id": headers["x-ms-request-id"],
+      location: headers.location,
+      etag: headers.etag,
+      server: headers.server,
+      "www-authenticate": headers["www-authenticate"],
+    },
+    body: comparableBody(body).replaceAll(resource.endpoint.replace(/\/$/, ""), "<endpoint>"),
+  };
+}
+
+function comparableBody(body: string): string {
+  const guid = "[\\da-f]{8}(-[\\da-f]{4}){3}-[\\da-f]{12}";
+  return body
+    .replace(new RegExp(`"8:acs:${guid}_${guid}"`, "g"), '"<id>"')
+    .replace(/"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{0,6}[1-9])?\+00:00"/g, '"<time>"')
+    .replace(/"(eyJ[\w-]+)\.([\w-]+)\.[\w-]+"/g, (_token, header: string, claims: string) => {
+      const names = [header, claims].map((part) => Object.keys(decode(part)).join(","));
+      return `"<JWT: ${names.join("; ")}>"`;
+    });
+}
+
+/** Decodes a part of a JWT. */
+export function decode(part: string): Record<string, unknown> {
+  return JSON.parse(Buffer.from(part, "base64url").toString());
+}
