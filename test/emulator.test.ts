@@ -15,14 +15,18 @@ import { comparable, decode, send, sendCase } from "./support/requests.ts";
 
 const foreign = "8:acs:00000000-0000-0000-0000-000000000000_00000000-0000-0000-0000-000000000000";
 const listedVersions =
-  "2020-07-20-preview2, 2021-02-22-preview1, 2021-03-07, 2021-10-31-preview, 2021-11-01, 2022-06-01, 2022-10-01, 2023-10-01";
+  "2020-07-20-preview2, 2021-02-22-preview1, 2021-03-07, 2021-10-31-preview, " +
+  "2021-11-01, 2022-06-01, 2022-10-01, 2023-10-01";
 
 describe.concurrent("the emulator", () => {
-  test.for(cases)("responds as $source: $name", async ({ request, response }, { emulator }) => {
+  test.for(cases)("responds as $source: $name", async ({ request, response }, { emulator, onTestFinished }) => {
     const { status, body, listsVersions } = response;
+    const agent = new https.Agent({ keepAlive: true });
+    const resource = { ...emulator.resource, agent };
+    onTestFinished(() => agent.destroy());
     for (const version of request.query === undefined ? acceptedVersions : [""]) {
       const query = request.query ?? `?api-version=${version}`;
-      const actual = comparable(await sendCase(emulator.resource, { ...request, query }), emulator.resource);
+      const actual = comparable(await sendCase(resource, { ...request, query }), resource);
       expect(actual.body).toBe(body ? JSON.stringify(body) : "");
       expect(actual).toMatchObject({
         status,
@@ -107,8 +111,9 @@ describe.concurrent("a token of Microsoft Entra ID", () => {
   });
 });
 
-// The assertions of Microsoft's own SDK tests, in Azure/azure-sdk-for-js under sdk/communication/communication-identity/test.
-// NODE_EXTRA_CA_CERTS is read when a process starts, which is too late here, so each client gets the certificate instead.
+// The assertions of Microsoft's own tests of the SDK, in Azure/azure-sdk-for-js under
+// sdk/communication/communication-identity/test. NODE_EXTRA_CA_CERTS is read when a process starts, which is too late
+// here, so each client gets the certificate instead.
 describe.concurrent("the SDK with the emulator", () => {
   const connectTo = (emulator: TestEmulator, apiVersion?: string) => {
     const { settings, resource } = emulator;
@@ -215,8 +220,9 @@ describe.concurrent("the emulator under abuse", () => {
   });
 
   test("responds to a thousand requests at once", async ({ emulator }) => {
-    const agent = new https.Agent({ ca: emulator.resource.ca, keepAlive: true, maxSockets: 100 });
-    const responses = await Promise.all(Array.from({ length: 1000 }, () => send(emulator.resource, { agent })));
+    const agent = new https.Agent({ keepAlive: true, maxSockets: 100 });
+    const resource = { ...emulator.resource, agent };
+    const responses = await Promise.all(Array.from({ length: 1000 }, () => send(resource)));
     agent.destroy();
     expect(responses.filter(({ status }) => status === 201)).toHaveLength(1000);
     expect(emulator.identities.size).toBe(1000);

@@ -35,8 +35,8 @@ const steps = [
 /** The number of identities that exist when a call fails. */
 const existing = [0, 1, 1, 2, 2, 2, 2];
 
-// Without a header that sets the delay, the SDK takes seconds for its four attempts. Resets have no headers, so they run
-// first, in parallel with the rest.
+// Without a header that sets the delay, the SDK takes seconds for its four attempts. Resets have no headers, so they
+// run first, in parallel with the rest.
 const soon = { "retry-after-ms": "1" };
 const service = "The service is busy or has a problem: try again in a few minutes.";
 const network = "Check the endpoint, your network, and your proxy.";
@@ -45,7 +45,6 @@ const faults: [name: string, fault: Fault, message: string, hasRequestId: boolea
   ["connection reset", reset, "ECONNRESET socket hang up", true, network],
   ["403", error(403, "Forbidden", "No."), "403 Forbidden No.", true, "Check the networking settings of the resource."],
   ["503", error(503, "ServiceUnavailable", "Busy.", soon), "503 ServiceUnavailable Busy.", true, service],
-  ["outage page", htmlPage(503, soon), "503 <html>", true, service],
   ["429 without Retry-After", error(429, "TooManyRequests", "Wait."), "429 TooManyRequests Wait.", true, service],
   ["page from elsewhere", htmlPage(404), "404 <html>", true, elsewhere],
   ["response that is not JSON", notJson, "200 PARSE_ERROR Error", true, elsewhere],
@@ -116,6 +115,7 @@ describe.concurrent("the advice", () => {
     ["401 without a role", "entraSettings", denied, "401 Denied by the resource provider.", role],
     ["403 without a role", "entraSettings", error(403, "Forbidden", "No."), "403 Forbidden No.", role],
     ["a proxy that wants a password", "settings", respondWith(407, ""), "407 ", elsewhere],
+    ["an outage page", "settings", htmlPage(503, soon), "503 <html>", service],
     ["an error of the proxy", "settings", respondWith(502, "Bad gateway", soon), "502 Bad gateway", service],
   ] as const)("fits %s", async ([, settings, fault, message, advice], { emulator, walk }) => {
     emulator.always(1, fault);

@@ -154,7 +154,8 @@ describe.concurrent("an interruption", () => {
       void processes.run(shell, { cwd: clone, onStart: (started) => (writer = started) });
       await once(writer.stdout!, "data");
       child.kill("SIGINT");
-      expect(await program).toEqual({ exitCode: null, stdout: "", stderr: "" }); // It does not clean up, because nothing was sent.
+      // It ends without a clean-up, because nothing was sent.
+    expect(await program).toEqual({ exitCode: null, stdout: "", stderr: "" });
     },
   );
 });

@@ -92,8 +92,8 @@ interface Fixtures {
 }
 
 /**
- * vitest's `test` with these fixtures. `walk` runs the program bundled with the SDK by esbuild (the compiler in tsx): more
- * than a hundred tests start it, and loading the SDK's files one by one would take most of the time. Tests of the
+ * vitest's `test` with these fixtures. `walk` runs the program bundled with the SDK by esbuild (the compiler in tsx):
+ * more than a hundred tests start it, and loading the SDK's files one by one would take most of the time. Tests of the
  * documented commands run the original file.
  */
 export const test = base.extend<Fixtures>({

@@ -60,8 +60,9 @@ export class Processes {
 
   /** Starts a command in a pseudo-terminal, as if typed by a person. */
   openTerminal = (command: string[], options: { settings?: object; cwd?: string } = {}) => {
-    const python =
-      "import os, pty, sys; code = os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])); sys.exit(code if code >= 0 else 128 - code)";
+    const python = `import os, pty, sys
+code = os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:]))
+sys.exit(code if code >= 0 else 128 - code)`;
     let child!: ChildProcess;
     let screen = "";
     const onStart = (started: ChildProcess) => {

@@ -13,6 +13,8 @@ export interface Resource {
   entraToken?: string;
   /** The certificate to trust, if it is not a public one. */
   ca?: string;
+  /** Reuses connections. */
+  agent?: https.Agent;
 }
 
 /** A request. What is omitted gets a valid default. */
@@ -28,8 +30,6 @@ export interface RawRequest {
   signedHost?: string;
   /** The access key to sign with, if different from that of the resource. */
   accessKey?: string;
-  /** Reuses connections. */
-  agent?: https.Agent;
 }
 
 export interface RawResponse {
@@ -61,16 +61,10 @@ export async function send(resource: Resource, raw: RawRequest = {}): Promise<Ra
   } else {
     headers.authorization ??= `Bearer ${resource.entraToken}`;
   }
-  const { ca } = resource;
-  const request = https.request({
-    host: hostname,
-    port,
-    path: path + query,
-    method,
-    headers,
-    ca,
-    agent: raw.agent ?? false,
-  });
+  const { ca, agent = false } = resource;
+  const target = { host: hostname, port, path: path + query, method, headers };
+  const request = https.request({ ...target, ca, agent, timeout: 30_000 });
+  request.on("timeout", () => request.destroy(new Error("No response within 30 seconds.")));
   request.on("error", () => {}).end(body); // An error before the response rejects in the next line.
   const [response]: IncomingMessage[] = await once(request, "response");
   return { status: response!.statusCode!, headers: response!.headers, body: await text(response!) };
@@ -78,21 +72,25 @@ export async function send(resource: Resource, raw: RawRequest = {}): Promise<Ra
 
 /**
  * Sends the request of a case, after preparing the identity that its path names.
- * @param onCreated Receives the ID of each identity that the resource creates.
+ * @param existing The IDs of the identities that exist: updated with what the resource creates, even where an error is
+ * expected, and deletes.
  */
-export async function sendCase(resource: Resource, request: RawRequest, onCreated: (id: string) => void = () => {}) {
-  const track = (response: RawResponse) => {
-    for (const [id] of response.body.matchAll(/8:acs:[\da-f_-]+/g)) if (response.status < 300) onCreated(id);
+export async function sendCase(resource: Resource, request: RawRequest, existing = new Set<string>()) {
+  let id = "";
+  const sendAndTrack = async (raw: RawRequest) => {
+    const response = await send(resource, raw);
+    const [createdId] = /8:acs:[\da-f_-]+/i.exec(response.body) ?? [];
+    if (createdId && response.status < 300) existing.add(createdId);
+    if (raw.method === "DELETE" && response.status === 204) existing.delete(id);
     return response;
   };
-  let path = request.path;
+  let { path } = request;
   if (path?.includes("{")) {
-    const { body } = track(await send(resource));
-    const id: string = JSON.parse(body).identity.id;
-    if (path.includes("{deleted}")) await send(resource, { method: "DELETE", path: `/identities/${id}` });
+    id = JSON.parse((await sendAndTrack({})).body).identity.id;
+    if (path.includes("{deleted}")) await sendAndTrack({ method: "DELETE", path: `/identities/${id}` });
     path = path.replace(/\{\w+\}/, encodeURIComponent(id));
   }
-  return track(await send(resource, { ...request, path }));
+  return sendAndTrack({ ...request, path });
 }
 
 /** Returns a response with only what a case determines: values that differ each time are replaced by their form. */

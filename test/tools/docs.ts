@@ -1,7 +1,7 @@
 // Updates the code and output in the README from the program: npm run docs
 //
-// The program marks its steps with Microsoft Learn snippet tags, `// <name>` and `// </name>`. In the README, a snippet goes
-// in the fence after `<!-- snippet: name -->`, and the output of a run in the fence after `<!-- output -->`.
+// The program marks its steps with Microsoft Learn snippet tags, `// <name>` and `// </name>`. In the README, a snippet
+// goes in the fence after `<!-- snippet: name -->`, and the output of a run in the fence after `<!-- output -->`.
 
 import { spawn } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
@@ -35,8 +35,8 @@ export function snippets(program: string): Map<string, string> {
 }
 
 /**
- * Masks what differs between runs: IDs, as `<id 1>`, `<id 2>` in order of appearance, times, and tokens. Shortened IDs and
- * tokens are masked, too.
+ * Masks what differs between runs: IDs, as `<id 1>`, `<id 2>` in order of appearance, times, and tokens. Shortened IDs
+ * and tokens are masked, too.
  */
 export function mask(output: string): string {
   const id = /8:acs:[\da-f_.-]+/g;
@@ -55,8 +55,8 @@ export function shorten(output: string): string {
 }
 
 /**
- * Returns the README with the current snippets and output. Output that differs only in masked parts is kept. Throws if the
- * README names an unknown snippet.
+ * Returns the README with the current snippets and output. Output that differs only in masked parts is kept. Throws if
+ * the README names an unknown snippet.
  */
 export function update(readme: string, program: string, output: string): string {
   const found = snippets(program);
@@ -71,7 +71,7 @@ export function update(readme: string, program: string, output: string): string 
     );
 }
 
-/** Returns the output of `npm run local`, with a second between the steps: within a second, two tokens can be identical. */
+/** Returns the output of `npm run local`, with a second between the steps: tokens of the same second can be identical. */
 async function runSlowly(): Promise<string> {
   const local = join(import.meta.dirname, "local.ts");
   const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), local, "--step"]);

@@ -9,8 +9,8 @@ console.error("This runs against an emulator on this machine. No Azure resource 
 const emulator = await startEmulator();
 const program = join(import.meta.dirname, "..", "..", "issue-access-tokens.ts");
 
-// Nothing may redirect the walkthrough: no user settings, no proxy, and no .env file, which dotenv looks for in the working
-// directory and which the folder of the emulator does not contain.
+// Nothing may redirect the walkthrough: no user settings, no proxy, and no .env file, which dotenv looks for in the
+// working directory and which the folder of the emulator does not contain.
 const foreign = /^(COMMUNICATION_|DOTENV_|(HTTPS?|ALL|NO)_PROXY$)/i;
 const inherited = Object.entries(process.env).filter(([name]) => !foreign.test(name));
 const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), program, ...process.argv.slice(2)], {
@@ -19,8 +19,8 @@ const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), p
   stdio: "inherit",
 });
 
-// On Ctrl+C, the terminal also signals the walkthrough, and this process waits for it. A signal sent only to this process is
-// forwarded, except on Windows, where it would end the walkthrough before it cleans up.
+// On Ctrl+C, the terminal also signals the walkthrough, and this process waits for it. A signal sent only to this
+// process is forwarded, except on Windows, where it would end the walkthrough before it cleans up.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => process.platform !== "win32" && child.kill(signal));
 }
