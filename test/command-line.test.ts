@@ -20,7 +20,9 @@ describe.concurrent("--step", () => {
   test("announces each step, waits for Enter, and does not change the output", async ({ emulator, walk }) => {
     const { exitCode, stdout, stderr } = await walk(emulator.settings, ["--step"], { input: "\n".repeat(6) });
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: prompts.map((prompt) => `\n${prompt}\n`).join("") });
-    expect(mask(await readFile(join(root, "README.md"), "utf8"))).toContain(`\`\`\`console\n${mask(stdout)}\`\`\``);
+    expect(mask(await readFile(join(root, "README.md"), "utf8"))).toContain(
+      `\`\`\`console output\n${mask(stdout)}\`\`\``,
+    );
   });
 
   test("sends nothing before the first Enter", async ({ emulator, walk }) => {

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import dotenv from "dotenv";
 import { describe, expect } from "vitest";
 import { test } from "./support/fixtures.ts";
-import { type Processes, root } from "./support/processes.ts";
+import { hasSignals, type Processes, root } from "./support/processes.ts";
 
 const tsx = [process.execPath, "--import", import.meta.resolve("tsx")];
 
@@ -42,20 +42,23 @@ describe.concurrent("npm run emulator", () => {
     return { child, ended, settings: dotenv.parse(stdout) };
   }
 
-  test("prints settings for clients in other processes, and removes its files", async ({ processes, walk }) => {
-    const { child, ended, settings } = await serve(processes, [...tsx, "test/emulator/cli.ts"]);
-    expect(await walk(settings)).toMatchObject({ exitCode: 0, stderr: "" });
-    child.kill("SIGTERM");
-    const { exitCode, stdout, stderr } = await ended;
-    expect(exitCode).toBe(0);
-    const lines = stdout.trim().split("\n");
-    expect(lines.map((line) => line.replace(/".+"/, "..."))).toEqual([
-      "COMMUNICATION_SERVICES_CONNECTION_STRING=...",
-      "NODE_EXTRA_CA_CERTS=...",
-    ]);
-    expect(stderr.match(/^(POST|DELETE) \S+ 20\d \d+\.\d ms$/gm)).toHaveLength(7);
-    await expect(access(settings.NODE_EXTRA_CA_CERTS!)).rejects.toThrow("ENOENT");
-  });
+  test.skipIf(!hasSignals)(
+    "prints settings for clients in other processes, and removes its files",
+    async ({ processes, walk }) => {
+      const { child, ended, settings } = await serve(processes, [...tsx, "test/emulator/cli.ts"]);
+      expect(await walk(settings)).toMatchObject({ exitCode: 0, stderr: "" });
+      child.kill("SIGTERM");
+      const { exitCode, stdout, stderr } = await ended;
+      expect(exitCode).toBe(0);
+      const lines = stdout.trim().split("\n");
+      expect(lines.map((line) => line.replace(/".+"/, "..."))).toEqual([
+        "COMMUNICATION_SERVICES_CONNECTION_STRING=...",
+        "NODE_EXTRA_CA_CERTS=...",
+      ]);
+      expect(stderr.match(/^(POST|DELETE) \S+ 20\d \d+\.\d ms$/gm)).toHaveLength(7);
+      await expect(access(settings.NODE_EXTRA_CA_CERTS!)).rejects.toThrow("ENOENT");
+    },
+  );
 
   test("prints settings for Microsoft Entra ID", async ({ processes, walk }) => {
     let stderr = "";
@@ -69,7 +72,7 @@ describe.concurrent("npm run emulator", () => {
     await ended;
   });
 
-  test.skipIf(process.platform === "win32")("stops when npm is stopped", async ({ processes }) => {
+  test.skipIf(!hasSignals)("stops when npm is stopped", async ({ processes }) => {
     const { child, ended, settings } = await serve(processes, ["npm", "run", "--silent", "emulator"]);
     child.kill("SIGTERM");
     await ended; // Resolves when no process holds its stdout any more.

@@ -7,7 +7,7 @@ import type { Request } from "./emulator/messages.ts";
 import { type Emulator, startEmulator } from "./emulator/server.ts";
 import { cases } from "./recorded-cases.ts";
 import { test } from "./support/fixtures.ts";
-import { nodeOptions, root } from "./support/processes.ts";
+import { hasSignals, nodeOptions, root } from "./support/processes.ts";
 
 const command = [process.execPath, ...nodeOptions, "test/tools/compare.ts"];
 
@@ -68,7 +68,7 @@ const changes: [matches: (request: Request) => boolean, change: (draft: Draft) =
   [
     ({ body }) => body.includes('"chat","voip"') && body.includes("createToken"),
     (draft) => (draft.body = draft.body.replace(/"eyJ[\w-]+/, `"${encode({ alg: "RS256", typ: "JWT" })}`)),
-    'differs  recorded  create with a token: body "{\\"identity\\":{\\"id\\":\\"<id>\\"},\\"accessToken\\":{\\"token\\":\\"<JWT: alg,typ;',
+    'differs  recorded  create with a token: body "{\\"identity\\":{\\"id\\":\\"<id>\\"},\\"accessToken\\":{\\"token\\":\\"<JWT: ',
   ],
 ];
 
@@ -151,29 +151,32 @@ describe.concurrent("npm run compare", () => {
       },
     ));
 
-  test("deletes an identity that is created where an error is expected, and what exists on Ctrl+C", ({ run }) => {
-    let end = () => {};
-    let requests = 0;
-    return withResource(
-      {
-        intercept: (request, _response, proceed) => {
-          if (request && ++requests === 12) end();
-          if (request?.body.includes('"expiresInMinutes":59')) request.body = Buffer.from("{}");
-          return proceed();
+  test.skipIf(!hasSignals)(
+    "deletes an identity that is created where an error is expected, and what exists on Ctrl+C",
+    ({ run }) => {
+      let end = () => {};
+      let requests = 0;
+      return withResource(
+        {
+          intercept: (request, _response, proceed) => {
+            if (request && ++requests === 12) end();
+            if (request?.body.includes('"expiresInMinutes":59')) request.body = Buffer.from("{}");
+            return proceed();
+          },
         },
-      },
-      async (resource) => {
-        const { exitCode, stdout } = await run(command, {
-          settings: resource.settings,
-          cwd: root,
-          onStart: (child) => (end = () => child.kill("SIGINT")),
-        });
-        expect(exitCode).toBe(130);
-        expect(stdout.split("\n").length).toBeLessThan(cases.length / 2);
-        expect(resource.identities.size).toBe(0);
-      },
-    );
-  });
+        async (resource) => {
+          const { exitCode, stdout } = await run(command, {
+            settings: resource.settings,
+            cwd: root,
+            onStart: (child) => (end = () => child.kill("SIGINT")),
+          });
+          expect(exitCode).toBe(130);
+          expect(stdout.split("\n").length).toBeLessThan(cases.length / 2);
+          expect(resource.identities.size).toBe(0);
+        },
+      );
+    },
+  );
 
   test("ends with 2 when the settings are missing or incomplete", async ({ run, clone }) => {
     const program = [...command.slice(0, -1), join(root, "test", "tools", "compare.ts")];

@@ -38,20 +38,25 @@ describe.concurrent("the snippets", () => {
     expect(comments?.filter((comment) => comment.length > 80)).toEqual([]);
   });
 
-  test("type-check as TypeScript, and run as JavaScript, pasted in order", async ({ clone, emulator, run }) => {
+  test("type-check with the client as TypeScript, and run as JavaScript, pasted in order", async ({
+    clone,
+    emulator,
+    run,
+  }) => {
     await rm(join(clone, "issue-access-tokens.ts"));
     await rm(join(clone, "test"), { recursive: true });
     const pasted = [...snippets(await readFile(programFile, "utf8")).values()].join("\n");
     await writeFile(join(clone, "pasted.ts"), pasted);
     await writeFile(join(clone, "pasted.mjs"), pasted);
+    const readme = await readFile(join(root, "README.md"), "utf8");
+    await writeFile(join(clone, "client.ts"), /(?<=^```ts\n)[^]*?(?=^```$)/m.exec(readme)![0]);
     const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
     expect(await run([process.execPath, tsc], { cwd: clone })).toEqual({ exitCode: 0, stdout: "", stderr: "" });
 
     const result = await run([process.execPath, join(clone, "pasted.mjs")], { settings: emulator.settings });
     expect(result).toMatchObject({ exitCode: 0, stderr: "" });
-    const readme = await readFile(join(root, "README.md"), "utf8");
     const transcript = `Azure Communication Services - Access Tokens Quickstart\n${mask(result.stdout)}`;
-    expect(mask(readme)).toContain(`\`\`\`console\n${transcript}\`\`\``);
+    expect(mask(readme)).toContain(`\`\`\`console output\n${transcript}\`\`\``);
     const operations = emulator.requests.map(({ operation }) => operation);
     expect(operations).toEqual(["create", "issue", "create", "issue", "revoke", "delete", "delete"]);
     expect(emulator.identities.size).toBe(0);
@@ -63,19 +68,21 @@ describe.concurrent("the README", () => {
     const readme = await readFile(join(root, "README.md"), "utf8");
     const { stdout } = await walk(emulator.settings);
     expect(update(readme, await readFile(programFile, "utf8"), stdout)).toBe(readme);
-    expect(readme.match(/(?<=<!-- snippet: )\w+/g)).toEqual(names);
-    expect(readme.match(/<!-- output -->\n```console\nAzure/g)).toHaveLength(1);
+    expect(readme.match(/(?<=^```ts )\w+/gm)).toEqual(names);
+    expect(readme.match(/^```console output\nAzure/gm)).toHaveLength(1);
   });
 
   test("is updated for changed snippets and output, but not for new IDs", () => {
     const old = "Created 8:acs:11111111...222222222222\n";
-    const readme = `<!-- snippet: a -->\n\`\`\`ts\nold();\n\`\`\`\n<!-- output -->\n\`\`\`console\n${old}\`\`\`\n`;
+    const readme = `\`\`\`ts a\nold();\n\`\`\`\n\`\`\`console output\n${old}\`\`\`\n`;
     const program = "try {\n  // <a>\n  // Why.\n  if (x) {\n    y();\n  }\n  // </a>\n}";
     const id = "8:acs:33333333-3333-3333-3333-333333333333_44444444-4444-4444-4444-555555555555";
     const updated = readme.replace("old();", "// Why.\nif (x) {\n  y();\n}");
     expect(update(readme, program, `Created ${id}\n`)).toBe(updated);
-    expect(update(readme, program, `Made ${id}\n`)).toContain("```console\nMade 8:acs:33333333...555555555555\n```");
-    expect(() => update(readme.replace("snippet: a", "snippet: b"), program, "")).toThrow("no snippet <b>");
+    expect(update(readme, program, `Made ${id}\n`)).toContain(
+      "```console output\nMade 8:acs:33333333...555555555555\n```",
+    );
+    expect(() => update(readme.replace("ts a", "ts b"), program, "")).toThrow("no snippet <b>");
   });
 
   test("shortens tokens so that they can be told apart", () => {

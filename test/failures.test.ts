@@ -6,7 +6,7 @@ import { describe, expect } from "vitest";
 import { accessKey } from "./emulator/authentication.ts";
 import { cutOff, error, type Fault, htmlPage, lostResponse, notJson, reset, respondWith } from "./emulator/faults.ts";
 import { test } from "./support/fixtures.ts";
-import type { Result } from "./support/processes.ts";
+import { hasSignals, type Result } from "./support/processes.ts";
 
 const moreHelp = "For details, set AZURE_LOG_LEVEL=verbose. The log can contain the password of your proxy.";
 const requestId = expect.stringMatching(/^Request ID: [\da-f-]{36}$/);
@@ -158,22 +158,19 @@ describe.concurrent("the advice", () => {
     expect(lines.slice(1)).toEqual([signIn, moreHelp, "There was nothing to delete."]);
   });
 
-  test.skipIf(process.platform === "win32")(
-    "fits a rejected sign-in, with the message of Entra ID",
-    async ({ emulator, walk }) => {
-      const message = "AADSTS65002: Consent between first party application 'x' and resource 'y' must be configured.";
-      const az = join(emulator.folder, "az");
-      await writeFile(
-        az,
-        `#!/bin/sh\necho "ERROR: ${message}" >&2\necho "Interactive authentication is needed." >&2\nexit 1\n`,
-      );
-      await chmod(az, 0o755);
-      const PATH = `${emulator.folder}:/bin`;
-      const lines = explanation(await walk({ ...emulator.entraSettings, ...developer, PATH }));
-      expect(lines[0]).toBe(`Creating an identity failed at ${new URL(emulator.endpoint).host}: ${message}`);
-      expect(lines[1]).toBe(signIn);
-    },
-  );
+  test.skipIf(!hasSignals)("fits a rejected sign-in, with the message of Entra ID", async ({ emulator, walk }) => {
+    const message = "AADSTS65002: Consent between first party application 'x' and resource 'y' must be configured.";
+    const az = join(emulator.folder, "az");
+    await writeFile(
+      az,
+      `#!/bin/sh\necho "ERROR: ${message}" >&2\necho "Interactive authentication is needed." >&2\nexit 1\n`,
+    );
+    await chmod(az, 0o755);
+    const PATH = `${emulator.folder}:/bin`;
+    const lines = explanation(await walk({ ...emulator.entraSettings, ...developer, PATH }));
+    expect(lines[0]).toBe(`Creating an identity failed at ${new URL(emulator.endpoint).host}: ${message}`);
+    expect(lines[1]).toBe(signIn);
+  });
 
   const withEndpoint = (endpoint: string) => ({
     COMMUNICATION_SERVICES_CONNECTION_STRING: `endpoint=${endpoint};accesskey=${accessKey}`,

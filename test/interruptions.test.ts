@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { describe, expect } from "vitest";
 import { delay, drip, error, silence } from "./emulator/faults.ts";
 import { test } from "./support/fixtures.ts";
-import { hasTerminal, nodeOptions, root } from "./support/processes.ts";
+import { hasSignals, hasTerminal, nodeOptions, root } from "./support/processes.ts";
 
 const interrupted = "Interrupted. Cleaning up (15 seconds at most).\n";
 
@@ -50,7 +50,7 @@ describe.concurrent("the time limit", () => {
 });
 
 describe.concurrent("an interruption", () => {
-  test.for([
+  test.skipIf(!hasSignals).for([
     ["SIGINT", 130],
     ["SIGTERM", 143],
     ["SIGHUP", 129],
@@ -72,55 +72,57 @@ describe.concurrent("an interruption", () => {
     },
   );
 
-  test("is reported right away, and waits 5 seconds at most for the call in progress", async ({ emulator, walk }) => {
-    let child!: ChildProcess;
-    let started = 0;
-    let reported = 0;
-    emulator.once(2, () => {
-      started = Date.now();
-      child.kill("SIGINT");
-    });
-    const { exitCode, stderr } = await walk(emulator.settings, [], {
-      onStart: (process) => {
-        child = process;
-        child.stderr!.once("data", () => (reported = Date.now() - started));
-      },
-    });
-    expect({ exitCode, stderr }).toEqual({ exitCode: 130, stderr: `${interrupted}Identities deleted: 1\n` });
-    expect(reported).toBeLessThan(2000);
-    expect(Date.now() - started).toBeGreaterThan(4900);
-    expect(emulator.identities.size).toBe(0);
-  });
-
-  test.for([
-    ["SIGINT", 130, (child: ChildProcess) => child.kill("SIGINT"), `${interrupted}There was nothing to delete.\n`],
-    [
-      "closed stdout",
-      1,
-      (child: ChildProcess) => child.stdout!.destroy(),
-      /^Printing .*\nThere was nothing to delete\.\n$/,
-    ],
-  ] as const)(
-    "by %s during the last call changes the exit code",
-    async ([, expected, end, message], { emulator, walk }) => {
+  test.skipIf(!hasSignals)(
+    "is reported right away, and waits 5 seconds at most for the call in progress",
+    async ({ emulator, walk }) => {
       let child!: ChildProcess;
-      emulator.once(7, (response, proceed) => {
-        end(child);
-        return delay(200)(response, proceed);
+      let started = 0;
+      let reported = 0;
+      emulator.once(2, () => {
+        started = Date.now();
+        child.kill("SIGINT");
       });
-      const { exitCode, stderr } = await walk(emulator.settings, [], { onStart: (started) => (child = started) });
-      expect(exitCode).toBe(expected);
-      expect(stderr).toMatch(message);
-      expect(emulator.requests).toHaveLength(7);
+      const { exitCode, stderr } = await walk(emulator.settings, [], {
+        onStart: (process) => {
+          child = process;
+          child.stderr!.once("data", () => (reported = Date.now() - started));
+        },
+      });
+      expect({ exitCode, stderr }).toEqual({ exitCode: 130, stderr: `${interrupted}Identities deleted: 1\n` });
+      expect(reported).toBeLessThan(2000);
+      expect(Date.now() - started).toBeGreaterThan(4900);
       expect(emulator.identities.size).toBe(0);
     },
   );
+
+  test.skipIf(!hasSignals)("by SIGINT during the last call changes the exit code", async ({ emulator, walk }) => {
+    let child!: ChildProcess;
+    emulator.once(7, (response, proceed) => {
+      child.kill("SIGINT");
+      return delay(200)(response, proceed);
+    });
+    const { exitCode, stderr } = await walk(emulator.settings, [], { onStart: (started) => (child = started) });
+    expect({ exitCode, stderr }).toEqual({ exitCode: 130, stderr: `${interrupted}There was nothing to delete.\n` });
+    expect(emulator.requests).toHaveLength(7);
+  });
+
+  test("by closed stdout during the last call changes the exit code", async ({ emulator, walk }) => {
+    let child!: ChildProcess;
+    emulator.once(7, (response, proceed) => {
+      child.stdout!.destroy();
+      return delay(200)(response, proceed);
+    });
+    const { exitCode, stderr } = await walk(emulator.settings, [], { onStart: (started) => (child = started) });
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^Printing the results failed: .*\nThere was nothing to delete\.\n$/);
+    expect(emulator.requests).toHaveLength(7);
+  });
 
   test("by closed stdout deletes what was created", async ({ emulator, walk }) => {
     const onStart = (child: ChildProcess) => child.stdout!.once("data", () => child.stdout!.destroy());
     const { exitCode, stderr } = await walk(emulator.settings, [], { onStart });
     expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/^Printing the results failed: write EPIPE\nIdentities deleted: \d\n$/);
+    expect(stderr).toMatch(/^Printing the results failed: write E\w+\nIdentities deleted: \d\n$/);
     expect(emulator.identities.size).toBe(0);
   });
 
@@ -141,21 +143,18 @@ describe.concurrent("an interruption", () => {
     },
   );
 
-  test.skipIf(process.platform === "win32")(
-    "ends the program while it still waits for its settings",
-    async ({ clone, processes }) => {
-      await processes.run(["mkfifo", ".env"], { cwd: clone });
-      let child!: ChildProcess;
-      let writer!: ChildProcess;
-      const command = [process.execPath, ...nodeOptions, "issue-access-tokens.ts"];
-      const program = processes.run(command, { cwd: clone, onStart: (started) => (child = started) });
-      // The shell can open the pipe as soon as the program reads it.
-      const shell = ["sh", "-c", "exec 3>.env; echo open; exec sleep 60"];
-      void processes.run(shell, { cwd: clone, onStart: (started) => (writer = started) });
-      await once(writer.stdout!, "data");
-      child.kill("SIGINT");
-      // It ends without a clean-up, because nothing was sent.
+  test.skipIf(!hasSignals)("ends the program while it still waits for its settings", async ({ clone, processes }) => {
+    await processes.run(["mkfifo", ".env"], { cwd: clone });
+    let child!: ChildProcess;
+    let writer!: ChildProcess;
+    const command = [process.execPath, ...nodeOptions, "issue-access-tokens.ts"];
+    const program = processes.run(command, { cwd: clone, onStart: (started) => (child = started) });
+    // The shell can open the pipe as soon as the program reads it.
+    const shell = ["sh", "-c", "exec 3>.env; echo open; exec sleep 60"];
+    void processes.run(shell, { cwd: clone, onStart: (started) => (writer = started) });
+    await once(writer.stdout!, "data");
+    child.kill("SIGINT");
+    // It ends without a clean-up, because nothing was sent.
     expect(await program).toEqual({ exitCode: null, stdout: "", stderr: "" });
-    },
-  );
+  });
 });

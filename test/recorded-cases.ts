@@ -243,7 +243,7 @@ export const cases: Case[] = [
   {
     name: "a body of 4 MB",
     source: "chosen",
-    request: { body: " ".repeat(4_000_000) },
+    request: { query: "?api-version=2023-10-01", body: " ".repeat(4_000_000) },
     response: tooLarge,
     emulatorOnly: "it would only use bandwidth",
   },

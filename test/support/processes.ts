@@ -30,8 +30,11 @@ export interface RunOptions {
   onStart?: (child: ChildProcess) => unknown;
 }
 
+/** Whether a process can be sent a signal that it handles. On Windows, a signal ends it immediately. */
+export const hasSignals = process.platform !== "win32";
+
 /** Whether a pseudo-terminal is available. Node cannot create one, so the tests use Python. */
-export const hasTerminal = process.platform !== "win32" && spawnSync("python3", ["-c", "import pty"]).status === 0;
+export const hasTerminal = hasSignals && spawnSync("python3", ["-c", "import pty"]).status === 0;
 
 /** The processes of one test. */
 export class Processes {
@@ -47,7 +50,7 @@ export class Processes {
       // The log level hides npm's warnings about the developer's own configuration.
       env: { ...Object.fromEntries(inherited), npm_config_loglevel: "error", ...options.settings },
       shell: process.platform === "win32" && file !== process.execPath, // npm and npx are .cmd files on Windows.
-      detached: process.platform !== "win32", // Starts a process group, which can be ended as a whole.
+      detached: hasSignals, // Starts a process group, which can be ended as a whole.
     });
     this.#children.push(child);
     child.stdin.on("error", () => {}); // The program may exit without reading its input.
@@ -84,10 +87,9 @@ sys.exit(code if code >= 0 else 128 - code)`;
 
   /** Ends what is still running. A terminal that closes sends SIGHUP to the programs in it. */
   end() {
-    for (const { pid } of this.#children) {
-      if (!pid) continue;
-      if (process.platform === "win32") spawnSync("taskkill", ["/pid", String(pid), "/t", "/f"]);
-      else killGroup(pid);
+    for (const { pid, exitCode } of this.#children) {
+      if (pid && hasSignals) killGroup(pid);
+      else if (pid && exitCode === null) spawnSync("taskkill", ["/pid", String(pid), "/t", "/f"]);
     }
   }
 }

@@ -1,7 +1,7 @@
 // Updates the code and output in the README from the program: npm run docs
 //
 // The program marks its steps with Microsoft Learn snippet tags, `// <name>` and `// </name>`. In the README, a snippet
-// goes in the fence after `<!-- snippet: name -->`, and the output of a run in the fence after `<!-- output -->`.
+// goes in the code block that begins with "```ts name", and the output of a run in "```console output".
 
 import { spawn } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
@@ -62,16 +62,14 @@ export function update(readme: string, program: string, output: string): string 
   const found = snippets(program);
   const shortened = shorten(output);
   return readme
-    .replace(/(?<=<!-- snippet: (\w+) -->\n```ts\n)[^]*?(?=```\n)/g, (_old, name: string) => {
+    .replace(/(?<=^```ts (\w+)\n)[^]*?(?=^```$)/gm, (_old, name: string) => {
       if (!found.has(name)) throw new Error(`The program has no snippet <${name}>.`);
       return `${found.get(name)}\n`;
     })
-    .replace(/(?<=<!-- output -->\n```console\n)[^]*?(?=```\n)/g, (old) =>
-      mask(old) === mask(shortened) ? old : shortened,
-    );
+    .replace(/(?<=^```console output\n)[^]*?(?=^```$)/gm, (old) => (mask(old) === mask(shortened) ? old : shortened));
 }
 
-/** Returns the output of `npm run local`, with a second between the steps: tokens of the same second can be identical. */
+/** Returns the output of `npm run local`, with a second between the steps: tokens of one second can be identical. */
 async function runSlowly(): Promise<string> {
   const local = join(import.meta.dirname, "local.ts");
   const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), local, "--step"]);
