@@ -45,8 +45,10 @@ describe.concurrent("--step", () => {
 
   test.skipIf(!hasTerminal)(
     "stops at a prompt on Ctrl+C and deletes what was created",
-    async ({ emulator, bundle, processes }) => {
-      const terminal = processes.openTerminal([process.execPath, bundle, "--step"], { settings: emulator.settings });
+    async ({ emulator, bundles, processes }) => {
+      const terminal = processes.openTerminal([process.execPath, bundles.program, "--step"], {
+        settings: emulator.settings,
+      });
       for (const prompt of prompts.slice(0, 3)) {
         await terminal.shows(prompt);
         terminal.type("\n");
@@ -72,8 +74,10 @@ describe.concurrent("--step", () => {
 
   test.skipIf(!hasTerminal)(
     "stops at a prompt on Ctrl+D and deletes what was created",
-    async ({ emulator, bundle, processes }) => {
-      const terminal = processes.openTerminal([process.execPath, bundle, "--step"], { settings: emulator.settings });
+    async ({ emulator, bundles, processes }) => {
+      const terminal = processes.openTerminal([process.execPath, bundles.program, "--step"], {
+        settings: emulator.settings,
+      });
       await terminal.shows(prompts[0]!);
       terminal.type("\n");
       await terminal.shows(prompts[1]!);
@@ -98,12 +102,10 @@ describe.concurrent("--step", () => {
   });
 });
 
-// These run the original file: its header is the usage text, which the bundle does not contain.
 describe.concurrent("the command line", () => {
-  const program = [process.execPath, ...nodeOptions, programFile];
-
   test("--help explains the options, the settings, and the exit codes in 80 columns", async ({ run }) => {
-    const { exitCode, stdout, stderr } = await run([...program, "--help"]);
+    // The usage text is the header of the original file, which the bundle does not contain.
+    const { exitCode, stdout, stderr } = await run([process.execPath, ...nodeOptions, programFile, "--help"]);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
     const source = await readFile(programFile, "utf8");
     const header = source.split("\n").slice(0, source.split("\n").indexOf(""));
@@ -133,8 +135,8 @@ describe.concurrent("the command line", () => {
       ["endpoint=https://127.0.0.1/;accesskey=bm90IHNlY3JldA=="],
       "This program takes no positional arguments.\n",
     ],
-  ] as const)("rejects %s before sending anything", async ([, args, message], { emulator, run }) => {
-    const result = await run([...program, ...args], { settings: emulator.settings });
+  ] as const)("rejects %s before sending anything", async ([, args, message], { emulator, walk }) => {
+    const result = await walk(emulator.settings, [...args]);
     expect(result).toEqual({ exitCode: 2, stdout: "", stderr: message });
     expect(emulator.requests).toEqual([]);
   });

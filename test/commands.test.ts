@@ -26,7 +26,7 @@ describe.concurrent("npm run local", () => {
   });
 
   test("passes on the options and the exit code of the walkthrough", async ({ run }) => {
-    const { exitCode, stderr } = await run(["npm", "run", "--silent", "local", "--", "--frob"], { cwd: root });
+    const { exitCode, stderr } = await run([...tsx, "test/tools/local.ts", "--frob"], { cwd: root });
     expect(exitCode).toBe(2);
     expect(stderr).toContain("Unknown option '--frob'\n");
   });

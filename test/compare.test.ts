@@ -1,15 +1,12 @@
 // Tests of npm run compare, against emulators in place of a real resource.
 
 import type { ServerResponse } from "node:http";
-import { join } from "node:path";
 import { describe, expect } from "vitest";
 import type { Request } from "./emulator/messages.ts";
 import { type Emulator, startEmulator } from "./emulator/server.ts";
 import { cases } from "./recorded-cases.ts";
 import { test } from "./support/fixtures.ts";
-import { hasSignals, nodeOptions, root } from "./support/processes.ts";
-
-const command = [process.execPath, ...nodeOptions, "test/tools/compare.ts"];
+import { hasSignals, root } from "./support/processes.ts";
 
 /** A response that a change can alter before it is sent. */
 interface Draft {
@@ -105,9 +102,11 @@ describe.concurrent("npm run compare", () => {
   test.for([
     ["a connection string", "settings", 3],
     ["an endpoint", "entraSettings", 8],
-  ] as const)("finds no difference with %s", ([, settings, skipped], { run }) =>
+  ] as const)("finds no difference with %s", ([, settings, skipped], { run, bundles }) =>
     withResource({}, async (resource) => {
-      const { exitCode, stdout, stderr } = await run(command, { settings: resource[settings], cwd: root });
+      const { exitCode, stdout, stderr } = await run([process.execPath, bundles.compare], {
+        settings: resource[settings],
+      });
       expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
       expect(stdout).not.toContain("differs");
       expect(stdout).toContain(`\n${cases.length + 2 - skipped} same, 0 different, ${skipped} skipped\n`);
@@ -116,16 +115,18 @@ describe.concurrent("npm run compare", () => {
     }),
   );
 
-  test("finds and names each of ten changes, and shows nothing of the resource", ({ run }) =>
+  test("finds and names each of ten changes, and shows nothing of the resource", ({ run, bundles }) =>
     withResource({ intercept }, async (resource) => {
-      const { exitCode, stdout, stderr } = await run(command, { settings: resource.settings, cwd: root });
+      const { exitCode, stdout, stderr } = await run([process.execPath, bundles.compare], {
+        settings: resource.settings,
+      });
       expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: "" });
       for (const [, , line] of changes) expect(stdout).toContain(`\n${line}`);
       expect(stdout).not.toMatch(/eyJ|127\.0\.0\.1|accesskey|[\da-f]{12}/i);
       expect(resource.identities.size).toBe(0);
     }));
 
-  test("ends with 0 when only what is chosen differs", ({ run }) =>
+  test("ends with 0 when only what is chosen differs", ({ run, bundles }) =>
     withResource(
       {
         // This service deletes an identity twice.
@@ -144,7 +145,7 @@ describe.concurrent("npm run compare", () => {
         },
       },
       async (resource) => {
-        const { exitCode, stdout } = await run(command, { settings: resource.settings, cwd: root });
+        const { exitCode, stdout } = await run([process.execPath, bundles.compare], { settings: resource.settings });
         expect(stdout.match(/^differs.*/gm)).toHaveLength(1);
         expect(stdout).toContain("\ndiffers  chosen    delete twice: status 204 (emulator: 404), code missing");
         expect(exitCode).toBe(0);
@@ -153,7 +154,7 @@ describe.concurrent("npm run compare", () => {
 
   test.skipIf(!hasSignals)(
     "deletes an identity that is created where an error is expected, and what exists on Ctrl+C",
-    ({ run }) => {
+    ({ run, bundles }) => {
       let end = () => {};
       let requests = 0;
       return withResource(
@@ -165,9 +166,8 @@ describe.concurrent("npm run compare", () => {
           },
         },
         async (resource) => {
-          const { exitCode, stdout } = await run(command, {
+          const { exitCode, stdout } = await run([process.execPath, bundles.compare], {
             settings: resource.settings,
-            cwd: root,
             onStart: (child) => (end = () => child.kill("SIGINT")),
           });
           expect(exitCode).toBe(130);
@@ -178,11 +178,10 @@ describe.concurrent("npm run compare", () => {
     },
   );
 
-  test("ends with 2 when the settings are missing or incomplete", async ({ run, clone }) => {
-    const program = [...command.slice(0, -1), join(root, "test", "tools", "compare.ts")];
+  test("ends with 2 when the settings are missing or incomplete", async ({ run, bundles, clone }) => {
     for (const value of ["", "endpoint=https://127.0.0.1/"]) {
       const settings = { COMMUNICATION_SERVICES_CONNECTION_STRING: value };
-      const result = await run(program, { settings, cwd: clone });
+      const result = await run([process.execPath, bundles.compare], { settings, cwd: clone });
       expect(result).toMatchObject({ exitCode: 2, stdout: "" });
       expect(result.stderr).toMatch(/^Set COMMUNICATION_SERVICES_CONNECTION_STRING or .*\n$/);
     }
@@ -190,7 +189,7 @@ describe.concurrent("npm run compare", () => {
 
   test("ends with 1 when there is no response", async ({ run }) => {
     const settings = { COMMUNICATION_SERVICES_CONNECTION_STRING: "endpoint=https://127.0.0.1:1/;accesskey=abcd" };
-    const { exitCode, stderr } = await run(command, { settings, cwd: root });
+    const { exitCode, stderr } = await run(["npm", "run", "--silent", "compare"], { settings, cwd: root });
     expect(exitCode).toBe(1);
     expect(stderr).toBe("The comparison could not finish: connect ECONNREFUSED 127.0.0.1:1\n");
   });

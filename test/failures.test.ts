@@ -44,10 +44,7 @@ const elsewhere = "The response is not from ACS: check the endpoint and proxy.";
 const faults: [name: string, fault: Fault, message: string, hasRequestId: boolean, advice: string][] = [
   ["connection reset", reset, "ECONNRESET socket hang up", true, network],
   ["403", error(403, "Forbidden", "No."), "403 Forbidden No.", true, "Check the networking settings of the resource."],
-  ["503", error(503, "ServiceUnavailable", "Busy.", soon), "503 ServiceUnavailable Busy.", true, service],
-  ["429 without Retry-After", error(429, "TooManyRequests", "Wait."), "429 TooManyRequests Wait.", true, service],
   ["page from elsewhere", htmlPage(404), "404 <html>", true, elsewhere],
-  ["response that is not JSON", notJson, "200 PARSE_ERROR Error", true, elsewhere],
   ["incomplete response", cutOff, "PARSE_ERROR Error reading response as text: aborted", false, network],
 ];
 const table = faults.flatMap(([name, fault, message, hasRequestId, advice]) =>
@@ -115,6 +112,8 @@ describe.concurrent("the advice", () => {
     ["401 without a role", "entraSettings", denied, "401 Denied by the resource provider.", role],
     ["403 without a role", "entraSettings", error(403, "Forbidden", "No."), "403 Forbidden No.", role],
     ["a proxy that wants a password", "settings", respondWith(407, ""), "407 ", elsewhere],
+    ["a service that is busy", "settings", error(503, "Busy", "Wait.", soon), "503 Busy Wait.", service],
+    ["429 without Retry-After", "settings", error(429, "TooManyRequests", "No."), "429 TooManyRequests No.", service],
     ["an outage page", "settings", htmlPage(503, soon), "503 <html>", service],
     ["an error of the proxy", "settings", respondWith(502, "Bad gateway", soon), "502 Bad gateway", service],
   ] as const)("fits %s", async ([, settings, fault, message, advice], { emulator, walk }) => {
@@ -122,6 +121,13 @@ describe.concurrent("the advice", () => {
     const lines = explanation(await walk(emulator[settings]));
     expect(lines[0]).toBe(`Creating an identity failed at ${new URL(emulator.endpoint).host}: ${message}`);
     expect(lines.slice(1)).toEqual([requestId, advice, moreHelp, "There was nothing to delete."]);
+  });
+
+  test("fits a response that is not JSON", async ({ emulator, walk }) => {
+    emulator.always(1, notJson);
+    const lines = explanation(await walk(emulator.settings));
+    expect(lines[0]).toMatch(/: 200 PARSE_ERROR Error .*Not \{JSON\.$/);
+    expect(lines.slice(1)).toEqual([requestId, elsewhere, moreHelp, "There was nothing to delete."]);
   });
 
   test("is left out when only the message of the service helps", async ({ emulator, walk }) => {

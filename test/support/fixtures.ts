@@ -79,8 +79,8 @@ export async function startTestEmulator() {
 }
 
 interface Fixtures {
-  /** The program in one file. */
-  bundle: string;
+  /** The paths of the program and of `npm run compare`, each bundled in one file. */
+  bundles: { program: string; compare: string };
   processes: Processes;
   /** Runs a command and returns the result. */
   run: Processes["run"];
@@ -97,22 +97,22 @@ interface Fixtures {
  * documented commands run the original file.
  */
 export const test = base.extend<Fixtures>({
-  bundle: [
+  bundles: [
     async ({}, use) => {
       const folder = await mkdtemp(join(tmpdir(), "issue-access-tokens-"));
-      const outfile = join(folder, "issue-access-tokens.mjs");
       const banner = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
       await build({
-        entryPoints: [programFile],
+        entryPoints: { program: programFile, compare: join(root, "test", "tools", "compare.ts") },
         bundle: true,
         platform: "node",
         format: "esm",
         external: ["@azure/identity"],
         banner: { js: banner },
-        outfile,
+        outdir: folder,
+        outExtension: { ".js": ".mjs" },
       });
       await symlink(join(root, "node_modules"), join(folder, "node_modules"), "junction");
-      await use(outfile);
+      await use({ program: join(folder, "program.mjs"), compare: join(folder, "compare.mjs") });
       await rm(folder, { recursive: true });
     },
     { scope: "worker" },
@@ -123,9 +123,9 @@ export const test = base.extend<Fixtures>({
     processes.end();
   },
   run: ({ processes }, use) => use(processes.run),
-  walk: ({ processes, bundle }, use) =>
+  walk: ({ processes, bundles }, use) =>
     use((settings, args = [], options = {}) =>
-      processes.run([process.execPath, bundle, ...args], { ...options, settings }),
+      processes.run([process.execPath, bundles.program, ...args], { ...options, settings }),
     ),
   emulator: async ({}, use) => {
     const emulator = await startTestEmulator();
