@@ -21,12 +21,13 @@ import { createInterface } from "node:readline";
 import { setTimeout as wait } from "node:timers/promises";
 import { parseArgs } from "node:util";
 
-const created = new Map<string, () => Promise<void>>(); // how to delete each identity that exists, by its ID
-let host = ""; // the host name of the resource
+const created = new Map<string, () => Promise<void>>(); // deletes each identity that still exists, by ID
+let host = ""; // the host of the resource
 let seconds = 30; // the time limit per step
-let typedLines: AsyncIterator<string> | undefined; // the input, with --step
+let typedLines: AsyncIterator<string> | undefined; // the lines typed at the prompt, with --step
 let currentStep: string | undefined; // undefined until the settings have been checked
-let timer: NodeJS.Timeout | undefined; // ends the current step, or the wait for its response
+let timer: NodeJS.Timeout | undefined; // limits the current step, then the wait for its response
+type RequestError = Error & { code?: string; statusCode?: number; request?: { requestId: string } }; // of the SDK
 
 try {
   readOptions();
@@ -40,7 +41,7 @@ try {
   // ID: with a service principal, a managed identity, or the Azure CLI. Its
   // package is imported only when needed: loading it doubles the start-up time.
   const connectionString = process.env.COMMUNICATION_SERVICES_CONNECTION_STRING;
-  const endpoint = process.env.COMMUNICATION_SERVICES_ENDPOINT?.replaceAll('"', "") ?? "";
+  const endpoint = process.env.COMMUNICATION_SERVICES_ENDPOINT?.replaceAll(/["']/g, "") ?? "";
   const client = connectionString
     ? new CommunicationIdentityClient(connectionString)
     : new CommunicationIdentityClient(endpoint, new (await import("@azure/identity")).DefaultAzureCredential());
@@ -87,9 +88,8 @@ try {
 
   await next("Revoking the access tokens");
   // <revoke_tokens>
-  // Revoking invalidates every token issued to this identity so far. It can
-  // take up to 15 minutes to take effect everywhere. The identity remains, and
-  // you can issue new tokens for it.
+  // Invalidates every token issued to this identity so far, within 15 minutes.
+  // The identity remains, and you can issue new tokens for it.
   await client.revokeTokens(identity);
   console.log(`\nSuccessfully revoked all access tokens for identity with ID: ${identity.communicationUserId}`);
   // </revoke_tokens>
@@ -115,26 +115,27 @@ function readOptions() {
   const options = { step: { type: "boolean" }, timeout: { type: "string" }, help: { type: "boolean" } } as const;
   const { step, timeout = "30", help } = parseArgs({ options }).values;
   if (help) {
-    const [header = ""] = readFileSync(import.meta.filename, "utf8").split("\n// <imports>");
-    throw end(0, header.replaceAll(/^\/\/ ?/gm, ""));
+    const [header] = readFileSync(import.meta.filename, "utf8").split("\n// <imports>");
+    console.log(header?.replaceAll(/^\/\/ ?/gm, ""));
+    process.exit();
   }
   seconds = Number(timeout);
   if (!(seconds > 0 && seconds <= 86_400)) throw new Error("--timeout must be a number of seconds, at most 86400.");
   if (step) typedLines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 }
 
-/** Rejects settings that cannot work, before anything is sent. Never shows a value: it may contain the access key. */
+/** Checks the settings before anything is sent. Never prints a value, because it may contain the access key. */
 function readSettings() {
   const envFile = dotenv.config({ quiet: true });
   const [keyName, endpointName] = ["COMMUNICATION_SERVICES_CONNECTION_STRING", "COMMUNICATION_SERVICES_ENDPOINT"];
   const withKey = Boolean(process.env[keyName]);
   const name = withKey ? keyName : endpointName;
-  const value = process.env[name]?.replaceAll(/^["\s]+|["\s]+$/g, "");
+  const value = process.env[name]?.replaceAll(/^["' \r\n]+|["' \r\n]+$/g, "");
   if (!value) {
     const similar = Object.keys(process.env).find((key) => /communication(services)?_connection/i.test(key));
     if (similar) throw new Error(`${similar} is set, but this program reads ${keyName}.`);
     throw new Error(`Set ${keyName} or ${endpointName} in the environment or in a .env file.
-${envFile.error ? "There is no .env file in this folder." : "A .env file was found. If it sets one, save it as UTF-8."}
+${envFile.error ? "This folder has no readable .env file." : "A .env file was found: if it sets one, save it as UTF-8."}
 You find both in the Azure portal, on your Communication Services resource, under Settings > Keys.
 No resource yet? Run the walkthrough against the emulator: npm run local`);
   }
@@ -148,7 +149,7 @@ with the values that the portal shows under Settings > Keys. Without a resource:
   if (!host) throw new Error(`${name} does not have this form: ${withKey ? `endpoint=${url};accesskey=<key>` : url}`);
 }
 
-/** Ends the walkthrough on Ctrl+C, on a request to end the process, and when its output closes. */
+/** Ends the walkthrough on Ctrl+C, on a termination signal, and when stdout closes. */
 function handleInterruptions() {
   const interrupt = (_: string, number: number) => end(128 + number, "Interrupted. Cleaning up (15 seconds at most).");
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, interrupt);
@@ -156,40 +157,35 @@ function handleInterruptions() {
   process.stderr.on("error", () => {}); // There is nowhere left to report it.
 }
 
-/** Starts a step: waits for Enter, with --step, then starts the time limit. Throws if the walkthrough has ended. */
+/** Starts a step: with --step, waits for Enter, then starts the time limit. Throws if the walkthrough has ended. */
 async function next(step: string) {
   clearTimeout(timer);
+  if (typedLines && process.exitCode === undefined) {
+    console.error(`\nNext: ${step}. Press Enter to continue.`);
+    if ((await typedLines.next()).done) end(1, "The input ended before the walkthrough was complete.");
+  }
   if (process.exitCode !== undefined) throw new Error("The walkthrough has ended.");
   currentStep = step;
-  if (typedLines) {
-    console.error(`\nNext: ${step}. Press Enter to continue.`);
-    if ((await typedLines.next()).done) throw end(1, "The input ended before the walkthrough was complete.");
-  }
-  const noResponse = `No response within ${seconds} seconds. Check the network, or the service may be throttling.`;
-  timer = setTimeout(() => end(1, explain(new Error(noResponse))), seconds * 1000);
+  const late = `Not finished within ${seconds} seconds. Check the network. The service may be throttling requests.`;
+  timer = setTimeout(() => end(1, explain(new Error(late))), seconds * 1000);
 }
 
-/** Ends the walkthrough. Only the first call counts: it sets the exit code and prints the message. */
-function end(exitCode: number, message: string): Error {
-  if (process.exitCode === undefined) {
-    process.exitCode = exitCode;
-    (exitCode === 0 ? console.log : console.error)(message);
-    void typedLines?.return?.();
-    clearTimeout(timer);
-    timer = setTimeout(cleanUp, 5000); // The response to the current call may contain the ID of a new identity.
-  }
-  return new Error(message);
+/** Ends the walkthrough. Only the first call has an effect: it sets the exit code and prints the message. */
+function end(exitCode: number, message: string) {
+  if (process.exitCode !== undefined) return;
+  process.exitCode = exitCode;
+  console.error(message);
+  void typedLines?.return?.();
+  clearTimeout(timer);
+  timer = setTimeout(cleanUp, 5000); // The response to the current call may contain the ID of a new identity.
 }
-
-/** An error of the SDK: https://learn.microsoft.com/javascript/api/@azure/core-rest-pipeline/resterror */
-type RequestError = Error & { code?: string; statusCode?: number; request?: { requestId: string } };
 
 /** Explains a failure in a few lines without secrets. */
 function explain(thrown: unknown): string {
   const error: RequestError = thrown instanceof Error ? thrown : new Error(String(thrown));
   // The message quotes the argument, which may contain the access key.
   if (error.code === "ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL") return "This program takes no positional arguments.";
-  const message = /AADSTS\d+.*/.exec(error.message)?.[0] ?? error.message;
+  const message = /AADSTS\d+.*/.exec(error.message)?.[0] ?? String(error.message);
   const [firstLine = ""] = message.replaceAll(/eyJ[\w.-]+/g, "<token>").split("\n");
   const place = message.includes(host) ? "" : ` at ${host}`;
   const facts = [error.statusCode, error.code].filter((fact) => fact && !message.includes(String(fact)));
@@ -197,28 +193,28 @@ function explain(thrown: unknown): string {
     currentStep ? `${currentStep} failed${place}: ${[...facts, firstLine.slice(0, 300)].join(" ")}` : message,
     error.request && `Request ID: ${error.request.requestId}`,
     advice(error),
-    currentStep && "For details, set AZURE_LOG_LEVEL=verbose. The log can contain the password of your proxy.",
+    currentStep && "For a log, set AZURE_LOG_LEVEL=verbose in the environment. It can show a proxy's password.",
   ];
   return lines.filter(Boolean).join("\n");
 }
 
-/** Returns what usually helps against an error, if anything does. */
+/** Returns advice for an error, if there is any. */
 function advice({ name, code = "", statusCode: status = 0 }: RequestError) {
   const withKey = Boolean(process.env.COMMUNICATION_SERVICES_CONNECTION_STRING);
   if (name.includes("Authentication") || name.includes("Credential"))
     return "Check the network and the service principal, managed identity, or az login. Or use a connection string.";
-  if (status === 429 || status >= 500) return "The service is busy or has a problem: try again in a few minutes.";
+  if (status === 429 || status >= 500)
+    return "The service or a proxy is busy or unavailable: try again in a few minutes.";
   if (status && (!code || code === "PARSE_ERROR")) return "The response is not from ACS: check the endpoint and proxy.";
-  if (status === 401 && withKey) return "The key was regenerated or is another resource's, or the clock is wrong.";
+  if (status === 401 && withKey) return "Check the clock and the access key, which may be old or another resource's.";
   if (status === 403 && withKey) return "Check the networking settings of the resource.";
   if (status === 401 || status === 403) return "Assign a role, such as Contributor, to the identity that signs in.";
-  if (code.includes("CERT") || code.includes("VERIFY"))
-    return "Check the endpoint and the clock. Name the certificate of a proxy or the emulator in NODE_EXTRA_CA_CERTS.";
-  if (!status && (name === "RestError" || code === "ERR_INVALID_URL"))
-    return "Check the endpoint, your network, and your proxy.";
+  if (/CERT|VERIFY/.test(code))
+    return "Check the endpoint and the clock. For a proxy or the emulator, set NODE_EXTRA_CA_CERTS in the environment.";
+  if (!status && (name === "RestError" || code === "ERR_INVALID_URL")) return "Check the endpoint, network, and proxy.";
 }
 
-/** Deletes the identities that exist, in 10 seconds at most, prints what became of them, and exits. */
+/** Deletes the identities that still exist, within 10 seconds, reports the result, and exits. */
 async function cleanUp() {
   clearTimeout(timer);
   const count = created.size;
@@ -226,9 +222,11 @@ async function cleanUp() {
     await deleteIdentity().catch((error: RequestError) => error.statusCode === 404 || Promise.reject(error));
     created.delete(id);
   });
-  await Promise.race([Promise.allSettled(deletions), wait(10_000)]);
-  await new Promise((written) => process.stdout.write("", written)); // A pipe is asynchronous on Windows and macOS.
-  const result = created.size ? `Could not delete ${[...created.keys()].join(", ")}` : `Identities deleted: ${count}`;
-  if (currentStep && process.exitCode) console.error(count > 0 ? result : "There was nothing to delete.");
-  process.stderr.write("", () => process.exit());
+  const written = new Promise((resolve) => process.stdout.write("", resolve)); // Writing to a pipe is asynchronous.
+  await Promise.race([Promise.allSettled([...deletions, written]), wait(10_000)]);
+  let result = count > 0 ? `Identities deleted: ${count}` : "There was no known identity to delete.";
+  if (created.size > 0) result = `Could not confirm the deletion of ${[...created.keys()].join(", ")}`;
+  if (process.exitCode && process.exitCode !== 2) console.error(result);
+  await Promise.race([new Promise((resolve) => process.stderr.write("", resolve)), wait(1000)]);
+  process.exit();
 }

@@ -27,7 +27,7 @@ describe.concurrent("--step", () => {
 
   test("sends nothing before the first Enter", async ({ emulator, walk }) => {
     const { exitCode, stderr } = await walk(emulator.settings, ["--step"], { input: "" });
-    const end = "The input ended before the walkthrough was complete.\nThere was nothing to delete.\n";
+    const end = "The input ended before the walkthrough was complete.\nThere was no known identity to delete.\n";
     expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: `\n${prompts[0]}\n${end}` });
     expect(emulator.requests).toEqual([]);
   });

@@ -65,7 +65,7 @@ const changes: [matches: (request: Request) => boolean, change: (draft: Draft) =
   [
     ({ body }) => body.includes('"chat","voip"') && body.includes("createToken"),
     (draft) => (draft.body = draft.body.replace(/"eyJ[\w-]+/, `"${encode({ alg: "RS256", typ: "JWT" })}`)),
-    'differs  recorded  create with a token: body "{\\"identity\\":{\\"id\\":\\"<id>\\"},\\"accessToken\\":{\\"token\\":\\"<JWT: ',
+    'differs  recorded  create with a token: body "{\\"identity\\":{\\"id\\":\\"<id>\\"},\\"accessToken\\":{\\"token\\":\\"<JWT',
   ],
 ];
 

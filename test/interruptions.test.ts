@@ -20,8 +20,8 @@ describe.concurrent("the time limit", () => {
     const { exitCode, stderr } = await walk(emulator.settings, ["--timeout", "2"]);
     expect(exitCode).toBe(1);
     const { host } = new URL(emulator.endpoint);
-    const reason = `Creating an identity with an access token failed at ${host}: No response within 2 seconds.`;
-    expect(stderr).toContain(`${reason} Check the network, or the service may be throttling.\n`);
+    const reason = `Creating an identity with an access token failed at ${host}: Not finished within 2 seconds.`;
+    expect(stderr).toContain(`${reason} Check the network. The service may be throttling requests.\n`);
     expect(stderr).toMatch(/\nIdentities deleted: 1\n$/);
     expect(emulator.identities.size).toBe(0);
   });
@@ -31,7 +31,7 @@ describe.concurrent("the time limit", () => {
     const { exitCode, stderr } = await walk(emulator.entraSettings, ["--timeout", "2"]);
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(
-      /^Creating an identity failed .* No response within 2 seconds[^]*\nThere was nothing to delete\.\n$/,
+      /^Creating an identity failed .* Not finished within 2 seconds[^]*\nThere was no known identity to delete\.\n$/,
     );
   });
 
@@ -39,7 +39,7 @@ describe.concurrent("the time limit", () => {
     emulator.once(3, delay(3000));
     const { exitCode, stderr } = await walk(emulator.settings, ["--timeout", "2"]);
     expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/No response within 2 seconds[^]*\nIdentities deleted: 2\n$/);
+    expect(stderr).toMatch(/Not finished within 2 seconds[^]*\nIdentities deleted: 2\n$/);
     expect(emulator.identities.size).toBe(0);
   });
 
@@ -102,7 +102,10 @@ describe.concurrent("an interruption", () => {
       return delay(200)(response, proceed);
     });
     const { exitCode, stderr } = await walk(emulator.settings, [], { onStart: (started) => (child = started) });
-    expect({ exitCode, stderr }).toEqual({ exitCode: 130, stderr: `${interrupted}There was nothing to delete.\n` });
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 130,
+      stderr: `${interrupted}There was no known identity to delete.\n`,
+    });
     expect(emulator.requests).toHaveLength(7);
   });
 
@@ -114,7 +117,7 @@ describe.concurrent("an interruption", () => {
     });
     const { exitCode, stderr } = await walk(emulator.settings, [], { onStart: (started) => (child = started) });
     expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/^Printing the results failed: .*\nThere was nothing to delete\.\n$/);
+    expect(stderr).toMatch(/^Printing the results failed: .*\nThere was no known identity to delete\.\n$/);
     expect(emulator.requests).toHaveLength(7);
   });
 

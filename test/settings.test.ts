@@ -46,6 +46,7 @@ describe.concurrent("invalid settings", () => {
     [endpointName, key.replaceAll("=", ""), endpointForm],
     [endpointName, host.replace("https", "http"), endpointForm],
     [endpointName, `${host}/identities`, endpointForm],
+    [endpointName, `${host}/\u00a0`, endpointForm],
   ] as const)("are rejected without showing a value: %s=%j", async ([name, value, message], { walk }) => {
     const { exitCode, stdout, stderr } = await walk({ [name]: value });
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
@@ -58,7 +59,7 @@ describe.concurrent("invalid settings", () => {
     for (const settings of [{}, { [keyName]: "", [endpointName]: "" }]) {
       const { exitCode, stdout, stderr } = await walk(settings, [], { cwd: clone });
       expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
-      const expected = [keyName, endpointName, "There is no .env file in this folder.", "portal", "npm run local"];
+      const expected = [keyName, endpointName, "This folder has no readable .env file.", "portal", "npm run local"];
       for (const text of expected) expect(stderr).toContain(text);
     }
   });
@@ -67,7 +68,7 @@ describe.concurrent("invalid settings", () => {
     await writeFile(join(clone, ".env"), `\ufeff${keyName}="endpoint=${host}/;accesskey=${key}"\r\n`, "utf16le");
     const { exitCode, stderr } = await walk({}, [], { cwd: clone });
     expect(exitCode).toBe(2);
-    expect(stderr).toContain("A .env file was found. If it sets one, save it as UTF-8.");
+    expect(stderr).toContain("A .env file was found: if it sets one, save it as UTF-8.");
   });
 
   test("are explained when .env is the unchanged .env.example", async ({ clone, walk }) => {
@@ -82,7 +83,7 @@ describe.concurrent("invalid settings", () => {
     const proxy = await walk({ ...emulator.settings, HTTPS_PROXY: "127.0.0.1:8080" });
     expect(proxy).toMatchObject({
       exitCode: 2,
-      stderr: "Invalid URL\nCheck the endpoint, your network, and your proxy.\n",
+      stderr: "Invalid URL\nCheck the endpoint, network, and proxy.\n",
     });
     expect(emulator.requests).toEqual([]);
   });
@@ -91,6 +92,7 @@ describe.concurrent("invalid settings", () => {
 describe.concurrent("valid settings", () => {
   test.for([
     ["quotes, which docker run --env-file keeps", (value: string) => `"${value}"`],
+    ["single quotes", (value: string) => `'${value}'`],
     ["blanks and a line break around", (value: string) => `  ${value}\n`],
     [
       "capitals",
