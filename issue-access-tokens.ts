@@ -39,7 +39,7 @@ try {
   // The connection string contains an access key, which signs every request.
   // With only an endpoint, DefaultAzureCredential signs in to Microsoft Entra
   // ID: with a service principal, a managed identity, or the Azure CLI. Its
-  // package is imported only when needed: loading it doubles the start-up time.
+  // package is imported only then, because it nearly doubles the start-up time.
   const connectionString = process.env.COMMUNICATION_SERVICES_CONNECTION_STRING;
   const endpoint = process.env.COMMUNICATION_SERVICES_ENDPOINT?.replaceAll(/["']/g, "") ?? "";
   const client = connectionString

@@ -28,9 +28,9 @@ const changes: [matches: (request: Request) => boolean, change: (draft: Draft) =
     'differs  recorded  create with a token for 1441 minutes: code "Invalid" (emulator: "ValidationError")',
   ],
   [
-    ({ body }) => body.includes('"fax"'),
-    (draft) => (draft.body = draft.body.replace(/"message":"[^"]+"/, '"message":"Use voip."')),
-    'differs  chosen    issue with an unknown scope: message "Use voip." (emulator: "Invalid scopes - ',
+    ({ query }) => query.includes("2020-07-20-preview2"),
+    (draft) => (draft.body = draft.body.replace("https://", "http://")),
+    'differs  recorded  API version 2020-07-20-preview2: message "The HTTP resource that matches the ',
   ],
   [
     ({ body }) => body.includes("59") && body.includes('"scopes"'),
@@ -65,7 +65,7 @@ const changes: [matches: (request: Request) => boolean, change: (draft: Draft) =
   [
     ({ body }) => body.includes('"chat","voip"') && body.includes("createToken"),
     (draft) => (draft.body = draft.body.replace(/"eyJ[\w-]+/, `"${encode({ alg: "RS256", typ: "JWT" })}`)),
-    'differs  recorded  create with a token: body "{\\"identity\\":{\\"id\\":\\"<id>\\"},\\"accessToken\\":{\\"token\\":\\"<JWT',
+    'differs  recorded  create with a token: body "{\\"identity\\":{\\"id\\":\\"<id>\\"},\\"accessToken\\":',
   ],
 ];
 
@@ -122,6 +122,8 @@ describe.concurrent("npm run compare", () => {
       });
       expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: "" });
       for (const [, , line] of changes) expect(stdout).toContain(`\n${line}`);
+      expect(stdout).toContain("'http://<host>/identities'");
+      expect(stdout).toContain("<JWT: alg,typ; skypeid");
       expect(stdout).not.toMatch(/eyJ|127\.0\.0\.1|accesskey|[\da-f]{12}/i);
       expect(resource.identities.size).toBe(0);
     }));
@@ -187,7 +189,23 @@ describe.concurrent("npm run compare", () => {
     }
   });
 
-  test("ends with 1 when there is no response", async ({ run }) => {
+  test("ends with 1 when a response is missing, and deletes what exists", ({ run, bundles }) =>
+    withResource(
+      {
+        intercept: (request, response, proceed) =>
+          request?.path.endsWith(":revokeAccessTokens") ? response.destroy() : proceed(),
+      },
+      async (resource) => {
+        const { exitCode, stderr } = await run([process.execPath, bundles.compare], { settings: resource.settings });
+        expect({ exitCode, stderr }).toEqual({
+          exitCode: 1,
+          stderr: "The comparison could not finish: socket hang up\n",
+        });
+        expect(resource.identities.size).toBe(0);
+      },
+    ));
+
+  test("ends with 1 when nothing responds", async ({ run }) => {
     const settings = { COMMUNICATION_SERVICES_CONNECTION_STRING: "endpoint=https://127.0.0.1:1/;accesskey=abcd" };
     const { exitCode, stderr } = await run(["npm", "run", "--silent", "compare"], { settings, cwd: root });
     expect(exitCode).toBe(1);

@@ -113,7 +113,6 @@ async function compare(resource: Resource, emulator: Resource) {
     }
     const actual = await sendCase(resource, request, existing);
     const emulated = await sendCase(emulator, request);
-    await deleteExisting(resource);
     const found = differences(parts(actual, resource), parts(emulated, emulator));
     report(found ? "differs" : "same", source, found ? `${name}: ${found}` : name, resource);
     roundings.push(...rounding(actual));
@@ -136,7 +135,7 @@ async function compare(resource: Resource, emulator: Resource) {
   );
 }
 
-/** Deletes what the cases created. What cannot be deleted now is kept for the end. */
+/** Deletes the identities that exist. Those that cannot be deleted remain in the list. */
 async function deleteExisting(resource: Resource) {
   for (const id of existing) {
     const { status } = await send(resource, { method: "DELETE", path: `/identities/${encodeURIComponent(id)}` });
