@@ -39,7 +39,7 @@ try {
   // The connection string contains an access key, which signs every request.
   // With only an endpoint, DefaultAzureCredential signs in to Microsoft Entra
   // ID: with a service principal, a managed identity, or the Azure CLI. Its
-  // package is imported only then, because it nearly doubles the start-up time.
+  // package is imported only then, because it takes a while to load.
   const connectionString = process.env.COMMUNICATION_SERVICES_CONNECTION_STRING;
   const endpoint = process.env.COMMUNICATION_SERVICES_ENDPOINT?.replaceAll(/["']/g, "") ?? "";
   const client = connectionString
@@ -60,7 +60,7 @@ try {
   // <issue_token>
   // The scopes are "voip", "voip.join", "chat", "chat.join", and
   // "chat.join.limited". The token is valid for 24 hours, unless a third
-  // argument, such as { tokenExpiresInMinutes: 60 }, sets another lifetime.
+  // argument sets 60 to 1440 minutes, such as { tokenExpiresInMinutes: 60 }.
   const issuedToken = await client.getToken(identity, ["voip"]);
   console.log(`\nIssued an access token with 'voip' scope that expires at ${issuedToken.expiresOn.toISOString()}:`);
   console.log(issuedToken.token);
@@ -120,7 +120,7 @@ function readOptions() {
     process.exit();
   }
   seconds = Number(timeout);
-  if (!(seconds > 0 && seconds <= 86_400)) throw new Error("--timeout must be a number of seconds, at most 86400.");
+  if (!(seconds > 0 && seconds <= 86_400)) throw new Error("--timeout must be more than 0 and at most 86400 seconds.");
   if (step) typedLines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 }
 

@@ -122,13 +122,13 @@ describe.concurrent("the command line", () => {
 
   test.for([
     ["an unknown option", ["--frob"], "Unknown option '--frob'\n"],
-    ["a time limit of 0", ["--timeout", "0"], "--timeout must be a number of seconds, at most 86400.\n"],
+    ["a time limit of 0", ["--timeout", "0"], "--timeout must be more than 0 and at most 86400 seconds.\n"],
     [
       "a time limit that is not a number",
       ["--timeout", "soon"],
-      "--timeout must be a number of seconds, at most 86400.\n",
+      "--timeout must be more than 0 and at most 86400 seconds.\n",
     ],
-    ["a time limit of a year", ["--timeout", "31536000"], "--timeout must be a number of seconds, at most 86400.\n"],
+    ["a time limit of a year", ["--timeout", "31536000"], "--timeout must be more than 0 and at most 86400 seconds.\n"],
     ["a missing time limit", ["--timeout"], "Option '--timeout <value>' argument missing\n"],
     [
       "a connection string as an argument",

@@ -80,5 +80,5 @@ function compare(quantity: string, values: Map<string, number[]>, name: string, 
 }
 compare("time", times, "program, tsx", "bare, tsx", "at most 1.10");
 compare("memory", memories, "program, tsx", "bare, tsx", "at most 1.10");
-compare("time", times, "bare with @azure/identity, tsx", "program, tsx", "at least 1.60");
+compare("time", times, "bare with @azure/identity, tsx", "program, tsx", "at least 1.50");
 if (candidates["by hand, node"]) compare("time", times, "program, node", "by hand, node", "at most 1.50");
