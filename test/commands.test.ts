@@ -33,46 +33,40 @@ describe.concurrent("npm run local", () => {
 });
 
 describe.concurrent("npm run emulator", () => {
-  /** Starts the emulator and waits for the two lines that it prints when ready. */
+  /** Starts the emulator, waits until it is ready, and returns the settings that it prints. */
   async function serve(processes: Processes, command: string[]) {
     let child!: ChildProcess;
-    let stdout = "";
-    const ended = processes.run(command, { cwd: root, onStart: (started) => (child = started) });
-    while (!stdout.includes("NODE_EXTRA_CA_CERTS")) stdout += (await once(child.stdout!, "data")).join();
-    return { child, ended, settings: dotenv.parse(stdout) };
+    let [stdout, stderr] = ["", ""];
+    const onStart = (started: ChildProcess) => {
+      child = started;
+      child.stdout!.on("data", (data) => (stdout += data));
+      child.stderr!.on("data", (data) => (stderr += data));
+    };
+    const ended = processes.run(command, { cwd: root, onStart });
+    while (!stdout.includes("NODE_EXTRA_CA_CERTS") || !stderr.includes("IDENTITY_HEADER"))
+      await Promise.race([once(child.stdout!, "data"), once(child.stderr!, "data")]);
+    const settings = dotenv.parse(stdout);
+    const entraSettings = dotenv.parse(stderr.slice(stderr.indexOf("For Microsoft Entra ID")));
+    return { child, ended, settings, entraSettings };
   }
 
-  test.skipIf(!hasSignals)(
-    "prints settings for clients in other processes, and removes its files",
-    async ({ processes, walk }) => {
-      const { child, ended, settings } = await serve(processes, [...tsx, "test/emulator/cli.ts"]);
-      expect(await walk(settings)).toMatchObject({ exitCode: 0, stderr: "" });
-      child.kill("SIGTERM");
-      const { exitCode, stdout, stderr } = await ended;
-      expect(exitCode).toBe(0);
-      const lines = stdout.trim().split("\n");
-      expect(lines.map((line) => line.replace(/".+"/, "..."))).toEqual([
-        "COMMUNICATION_SERVICES_CONNECTION_STRING=...",
-        "NODE_EXTRA_CA_CERTS=...",
-      ]);
-      expect(stderr.match(/^(POST|DELETE) \S+ 20\d \d+\.\d ms$/gm)).toHaveLength(7);
-      await expect(access(settings.NODE_EXTRA_CA_CERTS!)).rejects.toThrow("ENOENT");
-    },
-  );
-
-  test("prints settings for Microsoft Entra ID", async ({ processes, walk }) => {
-    let stderr = "";
-    const { child, ended, settings } = await serve(processes, [...tsx, "test/emulator/cli.ts"]);
-    child.stderr!.on("data", (data) => (stderr += data));
-    while (!stderr.includes("IDENTITY_HEADER")) await once(child.stderr!, "data");
-    const entraSettings = dotenv.parse(stderr.slice(stderr.indexOf("For Microsoft Entra ID")));
+  test("prints settings for clients in other processes, and logs their requests", async ({ processes, walk }) => {
+    const { child, ended, settings, entraSettings } = await serve(processes, [...tsx, "test/emulator/cli.ts"]);
     const { NODE_EXTRA_CA_CERTS } = settings;
+    expect(await walk(settings)).toMatchObject({ exitCode: 0, stderr: "" });
     expect(await walk({ ...entraSettings, NODE_EXTRA_CA_CERTS })).toMatchObject({ exitCode: 0, stderr: "" });
     child.kill("SIGTERM");
-    await ended;
+    const { exitCode, stdout, stderr } = await ended;
+    expect(exitCode).toBe(hasSignals ? 0 : null);
+    const lines = stdout.trim().split("\n");
+    expect(lines.map((line) => line.replace(/".+"/, "..."))).toEqual([
+      "COMMUNICATION_SERVICES_CONNECTION_STRING=...",
+      "NODE_EXTRA_CA_CERTS=...",
+    ]);
+    expect(stderr.match(/^(POST|DELETE) \S+ 20\d \d+\.\d ms$/gm)).toHaveLength(14);
   });
 
-  test.skipIf(!hasSignals)("stops when npm is stopped", async ({ processes }) => {
+  test.skipIf(!hasSignals)("removes its files and stops when npm is stopped", async ({ processes }) => {
     const { child, ended, settings } = await serve(processes, ["npm", "run", "--silent", "emulator"]);
     child.kill("SIGTERM");
     await ended; // Resolves when no process holds its stdout any more.

@@ -45,7 +45,6 @@ const elsewhere = "The response is not from ACS: check the endpoint and proxy.";
 const faults: [name: string, fault: Fault, message: string, hasRequestId: boolean, advice: string][] = [
   ["connection reset", reset, "ECONNRESET socket hang up", true, network],
   ["403", error(403, "Forbidden", "No."), "403 Forbidden No.", true, "Check the networking settings of the resource."],
-  ["page from elsewhere", htmlPage(404), "404 <html>", true, elsewhere],
   ["incomplete response", cutOff, "PARSE_ERROR Error reading response as text: aborted", false, network],
 ];
 const table = faults.flatMap(([name, fault, message, hasRequestId, advice]) =>
@@ -115,6 +114,7 @@ describe.concurrent("the advice", () => {
     ["a proxy that wants a password", "settings", respondWith(407, ""), "407 ", elsewhere],
     ["a service that is busy", "settings", error(503, "Busy", "Wait.", soon), "503 Busy Wait.", service],
     ["429 without Retry-After", "settings", error(429, "TooManyRequests", "No."), "429 TooManyRequests No.", service],
+    ["a page from elsewhere", "settings", htmlPage(404), "404 <html>", elsewhere],
     ["an outage page", "settings", htmlPage(503, soon), "503 <html>", service],
     ["an error of the proxy", "settings", respondWith(502, "Bad gateway", soon), "502 Bad gateway", service],
   ] as const)("fits %s", async ([, settings, fault, message, advice], { emulator, walk }) => {
