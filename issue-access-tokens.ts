@@ -37,9 +37,10 @@ try {
 
   // <authenticate_client>
   // The connection string contains an access key, which signs every request.
-  // With only an endpoint, DefaultAzureCredential signs in to Microsoft Entra
-  // ID: with a service principal, a managed identity, or the Azure CLI. Its
-  // package is imported only then, because it takes a while to load.
+  // With only an endpoint (without the quotes that docker's --env-file keeps),
+  // DefaultAzureCredential signs in to Microsoft Entra ID: with a service
+  // principal, a managed identity, or the Azure CLI. Its package is imported
+  // only then, because it takes a while to load.
   const connectionString = process.env.COMMUNICATION_SERVICES_CONNECTION_STRING;
   const endpoint = process.env.COMMUNICATION_SERVICES_ENDPOINT?.replaceAll(/["']/g, "") ?? "";
   const client = connectionString
@@ -126,24 +127,27 @@ function readOptions() {
 
 /** Checks the settings before anything is sent. Never prints a value, because it may contain the access key. */
 function readSettings() {
-  const envFile = dotenv.config({ quiet: true });
+  const envFile = dotenv.config({ quiet: true }).error
+    ? "This folder has no readable .env file."
+    : "The .env file sets neither, is not saved as UTF-8, or is overridden by an empty environment variable.";
   const [keyName, endpointName] = ["COMMUNICATION_SERVICES_CONNECTION_STRING", "COMMUNICATION_SERVICES_ENDPOINT"];
   const withKey = Boolean(process.env[keyName]);
   const name = withKey ? keyName : endpointName;
-  const value = process.env[name]?.replaceAll(/^["' \r\n]+|["' \r\n]+$/g, "");
+  const value = process.env[name]?.toLowerCase().replaceAll(/^["' \r\n]+|["' \r\n]+$/g, "");
   if (!value) {
     const similar = Object.keys(process.env).find((key) => /communication(services)?_connection/i.test(key));
     if (similar) throw new Error(`${similar} is set, but this program reads ${keyName}.`);
     throw new Error(`Set ${keyName} or ${endpointName} in the environment or in a .env file.
-${envFile.error ? "This folder has no readable .env file." : "A .env file was found: if it sets one, save it as UTF-8."}
+${envFile}
 You find both in the Azure portal, on your Communication Services resource, under Settings > Keys.
 No resource yet? Run the walkthrough against the emulator: npm run local`);
   }
   if (value.includes("<"))
     throw new Error(`${name} still contains placeholders. Replace <resource> and <key>
 with the values that the portal shows under Settings > Keys. Without a resource: npm run local`);
-  if (!withKey && value.includes("=")) throw new Error(`${name} contains a connection string. Set ${keyName} instead.`);
-  const form = withKey ? /^endpoint=https:\/\/([\w.:-]+)\/?;accesskey=[\w+/]+=*;?$/i : /^https:\/\/([\w.:-]+)\/?$/i;
+  if (!withKey && value.includes("accesskey="))
+    throw new Error(`${name} contains a connection string. Set ${keyName} instead.`);
+  const form = withKey ? /^endpoint=https:\/\/([\w.:-]+)\/?;accesskey=[\w+/]+=*;?$/ : /^https:\/\/([\w.:-]+)\/?$/;
   [, host = ""] = form.exec(value) ?? [];
   const url = "https://<resource>.communication.azure.com/";
   if (!host) throw new Error(`${name} does not have this form: ${withKey ? `endpoint=${url};accesskey=<key>` : url}`);
@@ -186,11 +190,13 @@ function explain(thrown: unknown): string {
   // The message quotes the argument, which may contain the access key.
   if (error.code === "ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL") return "This program takes no positional arguments.";
   const message = /AADSTS\d+.*/.exec(error.message)?.[0] ?? String(error.message);
-  const [firstLine = ""] = message.replaceAll(/eyJ[\w.-]+/g, "<token>").split("\n");
-  const place = message.includes(host) ? "" : ` at ${host}`;
-  const facts = [error.statusCode, error.code].filter((fact) => fact && !message.includes(String(fact)));
+  const lineLimit = error.statusCode ? 1 : 10; // A failed sign-in has a line for each way that was tried.
+  const messageLines = message.replaceAll(/eyJ[\w.-]+/g, "<token>").split("\n", lineLimit);
+  const text = messageLines.map((line) => line.slice(0, 300)).join("\n");
+  const place = text.includes(host) ? "" : ` for ${host}`;
+  const facts = [error.statusCode, error.code].filter((fact) => fact && !text.split(/\W/).includes(String(fact)));
   const lines = [
-    currentStep ? `${currentStep} failed${place}: ${[...facts, firstLine.slice(0, 300)].join(" ")}` : message,
+    currentStep ? `${currentStep} failed${place}: ${[...facts, text].join(" ")}` : message,
     error.request && `Request ID: ${error.request.requestId}`,
     advice(error),
     currentStep && "For a log, set AZURE_LOG_LEVEL=verbose in the environment. It can show a proxy's password.",
@@ -202,11 +208,11 @@ function explain(thrown: unknown): string {
 function advice({ name, code = "", statusCode: status = 0 }: RequestError) {
   const withKey = Boolean(process.env.COMMUNICATION_SERVICES_CONNECTION_STRING);
   if (name.includes("Authentication") || name.includes("Credential"))
-    return "Check the network and the service principal, managed identity, or az login. Or use a connection string.";
-  if (status === 429 || status >= 500)
-    return "The service or a proxy is busy or unavailable: try again in a few minutes.";
+    return "Check the network and the sign-in: service principal, managed identity, or az login. Or use an access key.";
+  if (status === 429 || status >= 500) return "The service or a proxy is busy or unavailable: try again later.";
   if (status && (!code || code === "PARSE_ERROR")) return "The response is not from ACS: check the endpoint and proxy.";
-  if (status === 401 && withKey) return "Check the clock and the access key, which may be old or another resource's.";
+  if (status === 401 && withKey)
+    return "Check the clock of this machine, and whether the access key was regenerated or is another resource's.";
   if (status === 403 && withKey) return "Check the networking settings of the resource.";
   if (status === 401 || status === 403) return "Assign a role, such as Contributor, to the identity that signs in.";
   if (/CERT|VERIFY/.test(code))
@@ -218,12 +224,12 @@ function advice({ name, code = "", statusCode: status = 0 }: RequestError) {
 async function cleanUp() {
   clearTimeout(timer);
   const count = created.size;
-  const deletions = Array.from(created, async ([id, deleteIdentity]) => {
-    await deleteIdentity().catch((error: RequestError) => error.statusCode === 404 || Promise.reject(error));
-    created.delete(id);
+  const deletions = Array.from(created, ([id, deleteIdentity]) => {
+    const forget = () => created.delete(id);
+    return deleteIdentity().then(forget, (error: RequestError) => error.statusCode === 404 && forget());
   });
   const written = new Promise((resolve) => process.stdout.write("", resolve)); // Writing to a pipe is asynchronous.
-  await Promise.race([Promise.allSettled([...deletions, written]), wait(10_000)]);
+  await Promise.race([Promise.all([...deletions, written]), wait(10_000)]);
   let result = count > 0 ? `Identities deleted: ${count}` : "There was no known identity to delete.";
   if (created.size > 0) result = `Could not confirm the deletion of ${[...created.keys()].join(", ")}`;
   if (process.exitCode && process.exitCode !== 2) console.error(result);

@@ -20,7 +20,7 @@ describe.concurrent("the time limit", () => {
     const { exitCode, stderr } = await walk(emulator.settings, ["--timeout", "2"]);
     expect(exitCode).toBe(1);
     const { host } = new URL(emulator.endpoint);
-    const reason = `Creating an identity with an access token failed at ${host}: Not finished within 2 seconds.`;
+    const reason = `Creating an identity with an access token failed for ${host}: Not finished within 2 seconds.`;
     expect(stderr).toContain(`${reason} Check the network. The service may be throttling requests.\n`);
     expect(stderr).toMatch(/\nIdentities deleted: 1\n$/);
     expect(emulator.identities.size).toBe(0);

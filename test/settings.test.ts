@@ -41,7 +41,7 @@ describe.concurrent("invalid settings", () => {
     [keyName, `endpoint=${key};accesskey=${host}/`, form],
     [endpointName, key.replaceAll("=", ""), endpointForm],
     [endpointName, host.replace("https", "http"), endpointForm],
-    [endpointName, `${host}/identities`, endpointForm],
+    [endpointName, `${host}/identities?api-version=2023-10-01`, endpointForm],
     [endpointName, `${host}/\u00a0`, endpointForm],
   ] as const)("are rejected without showing a value: %s=%j", async ([name, value, message], { walk }) => {
     const { exitCode, stdout, stderr } = await walk({ [name]: value });
@@ -60,11 +60,14 @@ describe.concurrent("invalid settings", () => {
     }
   });
 
-  test("are explained when .env is not UTF-8, as with > in Windows PowerShell", async ({ walk, clone }) => {
-    await writeFile(join(clone, ".env"), `\ufeff${keyName}="endpoint=${host}/;accesskey=${key}"\r\n`, "utf16le");
-    const { exitCode, stderr } = await walk({}, [], { cwd: clone });
+  test.for([
+    ["is not UTF-8, as with > in Windows PowerShell", "utf16le", {}],
+    ["is overridden by an empty variable", "utf8", { [keyName]: "" }],
+  ] as const)("are explained when .env %s", async ([, encoding, settings], { walk, clone }) => {
+    await writeFile(join(clone, ".env"), `\ufeff${keyName}="endpoint=${host}/;accesskey=${key}"\r\n`, encoding);
+    const { exitCode, stderr } = await walk(settings, [], { cwd: clone });
     expect(exitCode).toBe(2);
-    expect(stderr).toContain("A .env file was found: if it sets one, save it as UTF-8.");
+    expect(stderr).toContain("The .env file sets neither, is not saved as UTF-8, or is overridden by an empty environ");
   });
 
   test("are explained when .env is the unchanged .env.example", async ({ clone, walk }) => {
