@@ -1,214 +1,142 @@
-// Tests of npm run compare, against emulators in place of a real resource.
+// Tests of npm run compare, with an emulator in place of a real resource.
 
-import type { ServerResponse } from "node:http";
+import type { ChildProcess } from "node:child_process";
 import { describe, expect } from "vitest";
-import type { Request } from "./emulator/messages.ts";
-import { type Emulator, startEmulator } from "./emulator/server.ts";
+import { type Emulator, type EmulatorOptions, startEmulator } from "./emulator/server.ts";
 import { cases } from "./recorded-cases.ts";
+import { change, changes } from "./support/changes.ts";
 import { test } from "./support/fixtures.ts";
-import { hasSignals, root } from "./support/processes.ts";
+import { hasSignals, type Processes, root, type RunOptions } from "./support/processes.ts";
 
-/** A response that a change can alter before it is sent. */
-interface Draft {
-  status: number;
-  headers: Record<string, string>;
-  body: string;
+interface Tools {
+  run: Processes["run"];
+  bundles: { compare: string };
 }
 
-/** Changes the response to the requests that match, and the line with which the comparison names the change. */
-const changes: [matches: (request: Request) => boolean, change: (draft: Draft) => void, line: string][] = [
-  [
-    ({ path }) => path.endsWith(":revokeAccessTokens"),
-    (draft) => (draft.status = 200),
-    "differs  recorded  revoke: status 200 (emulator: 204)",
-  ],
-  [
-    ({ body }) => body.includes("1441") && body.includes("createToken"),
-    (draft) => (draft.body = draft.body.replace("ValidationError", "Invalid")),
-    'differs  recorded  create with a token for 1441 minutes: code "Invalid" (emulator: "ValidationError")',
-  ],
-  [
-    ({ query }) => query.includes("2020-07-20-preview2"),
-    (draft) => (draft.body = draft.body.replace("https://", "http://")),
-    'differs  recorded  API version 2020-07-20-preview2: message "The HTTP resource that matches the ',
-  ],
-  [
-    ({ body }) => body.includes("59") && body.includes('"scopes"'),
-    (draft) => (draft.body = draft.body.replace(',"target":"ExpiresInMinutes"', "")),
-    'differs  recorded  issue for 59 minutes: target missing (emulator: "ExpiresInMinutes")',
-  ],
-  [
-    ({ query }) => query.includes("2021-11-01"),
-    (draft) => delete draft.headers["api-supported-versions"],
-    'differs  recorded  API version 2021-11-01: api-supported-versions missing (emulator: "<list>")',
-  ],
-  [
-    ({ query }) => query.includes("2022-06-01"),
-    (draft) => (draft.headers["ms-cv"] = "short"),
-    'differs  recorded  API version 2022-06-01: ms-cv "short" (emulator: "<valid>")',
-  ],
-  [
-    ({ query }) => query.includes("2022-10-01"),
-    (draft) => (draft.headers.server = "Kestrel"),
-    'differs  recorded  API version 2022-10-01: server "Kestrel" (emulator: missing)',
-  ],
-  [
-    ({ query }) => query.includes("2025-06-30"),
-    (draft) => (draft.body = draft.body.replace("}}", ',"customId":null}}')),
-    'differs  recorded  API version 2025-06-30: body "{\\"identity\\":{\\"id\\":\\"<id>\\",\\"customId\\":null}}"',
-  ],
-  [
-    ({ body }) => body.includes('"expiresInMinutes":1440'),
-    (draft) => (draft.body = draft.body.replace("+00:00", "Z")),
-    "differs  recorded  issue for 1440 minutes: body ",
-  ],
-  [
-    ({ body }) => body.includes('"chat","voip"') && body.includes("createToken"),
-    (draft) => (draft.body = draft.body.replace(/"eyJ[\w-]+/, `"${encode({ alg: "RS256", typ: "JWT" })}`)),
-    'differs  recorded  create with a token: body "{\\"identity\\":{\\"id\\":\\"<id>\\"},\\"accessToken\\":',
-  ],
-];
-
-function encode(part: object): string {
-  return Buffer.from(JSON.stringify(part)).toString("base64url");
-}
-
-/** Lets the emulator respond, with the changes that match. */
-async function intercept(request: Request | undefined, response: ServerResponse, proceed: () => Promise<void>) {
-  const [, change] = changes.find(([matches]) => request && matches(request)) ?? [];
-  if (!change) return proceed();
-  const end = response.end.bind(response);
-  response.flushHeaders = () => {};
-  response.end = ((body = "") => {
-    const headers = Object.fromEntries(
-      Object.entries(response.getHeaders()).map(([name, value]) => [name, String(value)]),
-    );
-    const draft: Draft = { status: response.statusCode, headers, body };
-    change(draft);
-    if (draft.status < 300) draft.headers["content-length"] = String(Buffer.byteLength(draft.body));
-    for (const name of response.getHeaderNames()) response.removeHeader(name);
-    return response.writeHead(draft.status, draft.headers) && end(draft.body);
-  }) as typeof response.end;
-  return proceed();
-}
-
-/** Starts an emulator that stands for a real resource. */
-async function withResource(options: Parameters<typeof startEmulator>[0], use: (resource: Emulator) => Promise<void>) {
-  const resource = await startEmulator(options);
-  await use(resource).finally(resource.stop);
+/** Runs the command with an emulator in place of a real resource. Returns its result and the IDs that are left. */
+async function compare(
+  { run, bundles }: Tools,
+  intercept?: EmulatorOptions["intercept"],
+  settings: (resource: Emulator) => object = (resource) => resource.settings,
+  onStart?: RunOptions["onStart"],
+) {
+  const resource = await startEmulator({ intercept });
+  try {
+    const result = await run([process.execPath, bundles.compare], { settings: settings(resource), onStart });
+    return { ...result, left: [...resource.identities.keys()] };
+  } finally {
+    await resource.stop();
+  }
 }
 
 describe.concurrent("npm run compare", () => {
   test.for([
     ["a connection string", "settings", 3],
     ["an endpoint", "entraSettings", 8],
-  ] as const)("finds no difference with %s", ([, settings, skipped], { run, bundles }) =>
-    withResource({}, async (resource) => {
-      const { exitCode, stdout, stderr } = await run([process.execPath, bundles.compare], {
-        settings: resource[settings],
-      });
-      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
-      expect(stdout).not.toContain("differs");
-      expect(stdout).toContain(`\n${cases.length + 2 - skipped} same, 0 different, ${skipped} skipped\n`);
-      expect(stdout).toContain("skipped  chosen    a body of 4 MB: it would only use bandwidth\n");
-      expect(resource.identities.size).toBe(0);
-    }),
-  );
-
-  test("finds and names each of ten changes, and shows nothing of the resource", ({ run, bundles }) =>
-    withResource({ intercept }, async (resource) => {
-      const { exitCode, stdout, stderr } = await run([process.execPath, bundles.compare], {
-        settings: resource.settings,
-      });
-      expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: "" });
-      for (const [, , line] of changes) expect(stdout).toContain(`\n${line}`);
-      expect(stdout).toContain("'http://<host>/identities'");
-      expect(stdout).toContain("<JWT: alg,typ; skypeid");
-      expect(stdout).not.toMatch(/eyJ|127\.0\.0\.1|accesskey|[\da-f]{12}/i);
-      expect(resource.identities.size).toBe(0);
-    }));
-
-  test("ends with 0 when only what is chosen differs", ({ run, bundles }) =>
-    withResource(
-      {
-        // This service deletes an identity twice.
-        intercept: async (request, response, proceed) => {
-          const { method, path } = request ?? { method: "", path: "" };
-          const isKnown = path.includes("00000000-0000") || path.endsWith("somebody");
-          if (method !== "DELETE" || isKnown) return proceed();
-          const end = response.end.bind(response);
-          response.flushHeaders = () => {};
-          response.end = (() => {
-            response.removeHeader("Content-Type");
-            response.statusCode = 204;
-            return end();
-          }) as typeof response.end;
-          return proceed();
-        },
-      },
-      async (resource) => {
-        const { exitCode, stdout } = await run([process.execPath, bundles.compare], { settings: resource.settings });
-        expect(stdout.match(/^differs.*/gm)).toHaveLength(1);
-        expect(stdout).toContain("\ndiffers  chosen    delete twice: status 204 (emulator: 404), code missing");
-        expect(exitCode).toBe(0);
-      },
-    ));
-
-  test.skipIf(!hasSignals)(
-    "deletes an identity that is created where an error is expected, and what exists on Ctrl+C",
-    ({ run, bundles }) => {
-      let end = () => {};
-      let requests = 0;
-      return withResource(
-        {
-          intercept: (request, _response, proceed) => {
-            if (request && ++requests === 12) end();
-            if (request?.body.includes('"expiresInMinutes":59')) request.body = Buffer.from("{}");
-            return proceed();
-          },
-        },
-        async (resource) => {
-          const { exitCode, stdout } = await run([process.execPath, bundles.compare], {
-            settings: resource.settings,
-            onStart: (child) => (end = () => child.kill("SIGINT")),
-          });
-          expect(exitCode).toBe(130);
-          expect(stdout.split("\n").length).toBeLessThan(cases.length / 2);
-          expect(resource.identities.size).toBe(0);
-        },
-      );
-    },
-  );
-
-  test("ends with 2 when the settings are missing or incomplete", async ({ run, bundles, clone }) => {
-    for (const value of ["", "endpoint=https://127.0.0.1/"]) {
-      const settings = { COMMUNICATION_SERVICES_CONNECTION_STRING: value };
-      const result = await run([process.execPath, bundles.compare], { settings, cwd: clone });
-      expect(result).toMatchObject({ exitCode: 2, stdout: "" });
-      expect(result.stderr).toMatch(/^Set COMMUNICATION_SERVICES_CONNECTION_STRING or .*\n$/);
-    }
+  ] as const)("finds no difference with %s", async ([, settings, skipped], { run, bundles }) => {
+    const { stdout, ...others } = await compare({ run, bundles }, undefined, (resource) => resource[settings]);
+    expect(others).toEqual({ exitCode: 0, stderr: "", left: [] });
+    expect(stdout).not.toContain("differs");
+    const same = cases.length + 2 - skipped; // and two more lines: the list of versions, and the rounding of exp
+    expect(stdout).toContain(`\n${same} same, 0 different, ${skipped} skipped\n`);
+    expect(stdout).toContain("skipped  chosen    a body of 4 MB: it would waste bandwidth\n");
   });
 
-  test("ends with 1 when a response is missing, and deletes what exists", ({ run, bundles }) =>
-    withResource(
-      {
-        intercept: (request, response, proceed) =>
-          request?.path.endsWith(":revokeAccessTokens") ? response.destroy() : proceed(),
-      },
-      async (resource) => {
-        const { exitCode, stderr } = await run([process.execPath, bundles.compare], { settings: resource.settings });
-        expect({ exitCode, stderr }).toEqual({
-          exitCode: 1,
-          stderr: "The comparison could not finish: socket hang up\n",
-        });
-        expect(resource.identities.size).toBe(0);
-      },
-    ));
+  test("finds and names each change, and shows nothing of the resource", async ({ run, bundles }) => {
+    const { stdout, ...others } = await compare({ run, bundles }, change);
+    expect(others).toEqual({ exitCode: 1, stderr: "", left: [] });
+    const lines = stdout.replaceAll("\\", "");
+    for (const [, , difference] of changes) expect(lines).toContain(difference);
+    expect(stdout).not.toMatch(/eyJ|UNREADABLE|127\.0\.0\.1|accesskey|[\da-f]{12}/i);
+  });
+
+  test("ends with 0 when only what is chosen differs", async ({ run, bundles }) => {
+    // This service deletes an identity twice.
+    const intercept: EmulatorOptions["intercept"] = (request, response, proceed) => {
+      const { method, path } = request!;
+      const isKnown = path.includes("00000000-0000") || path.endsWith("somebody");
+      if (method !== "DELETE" || isKnown) return proceed();
+      const end = response.end.bind(response);
+      response.flushHeaders = () => {};
+      response.end = (() => {
+        response.removeHeader("Content-Type");
+        response.statusCode = 204;
+        return end();
+      }) as typeof response.end;
+      return proceed();
+    };
+    const { exitCode, stdout } = await compare({ run, bundles }, intercept);
+    expect(stdout.match(/^differs.*/gm)).toHaveLength(1);
+    expect(stdout).toContain("\ndiffers  chosen    delete twice: status 204 (emulator: 404), code missing");
+    expect(exitCode).toBe(0);
+  });
+
+  test.skipIf(!hasSignals).for([
+    ["Ctrl+C", 130, (child: ChildProcess) => child.kill("SIGINT")],
+    ["SIGTERM", 143, (child: ChildProcess) => child.kill("SIGTERM")],
+    ["closed output", 1, (child: ChildProcess) => child.stdout!.destroy()],
+  ] as const)("deletes what exists after: %s", async ([, exitCode, interrupt], { run, bundles }) => {
+    let child!: ChildProcess;
+    let requests = 0;
+    const intercept: EmulatorOptions["intercept"] = (request, _response, proceed) => {
+      if (++requests === 12) interrupt(child);
+      // A service that creates an identity where an error is expected.
+      if (request?.body.includes('"expiresInMinutes":59')) request.body = Buffer.from("{}");
+      return proceed();
+    };
+    const onStart = (started: ChildProcess) => (child = started);
+    const { stdout, ...others } = await compare({ run, bundles }, intercept, undefined, onStart);
+    expect(others).toEqual({ exitCode, stderr: "", left: [] });
+    if (exitCode !== 1) expect(stdout).toMatch(/\nIncomplete: \d+ same, 1 different, 0 skipped\n$/);
+    expect(requests).toBeLessThan(30);
+  });
+
+  test("ends with 1, and names what could not be deleted, after deleting the rest", async ({ run, bundles }) => {
+    let creations = 0;
+    let failed = "";
+    const intercept: EmulatorOptions["intercept"] = (request, response, proceed) => {
+      const { method, path, body } = request!;
+      if (body.toString() === '{"createTokenWithScopes":["chat"]}') creations++; // Only the last four have this body.
+      if (method !== "DELETE" || creations < 4) return proceed();
+      failed ||= path;
+      return failed === path ? response.destroy() : proceed();
+    };
+    const { stderr, exitCode, left } = await compare({ run, bundles }, intercept);
+    expect(stderr).toBe(`These identities could not be deleted: ${left[0]}\n`);
+    expect({ exitCode, left }).toEqual({ exitCode: 1, left: [expect.any(String)] });
+  });
+
+  test("ends with 1, and deletes what exists, when a response is missing", async ({ run, bundles }) => {
+    const intercept: EmulatorOptions["intercept"] = (request, response, proceed) =>
+      request?.path.endsWith(":revokeAccessTokens") ? response.destroy() : proceed();
+    const { stdout, ...others } = await compare({ run, bundles }, intercept);
+    expect(others).toEqual({ exitCode: 1, stderr: "The comparison could not finish: socket hang up\n", left: [] });
+    expect(stdout).toMatch(/\nIncomplete: 19 same, 0 different, 0 skipped\n$/);
+  });
+
+  test("ends with 1, and shows the response, when the access key is wrong", async ({ run, bundles }) => {
+    const settings = ({ endpoint, settings }: Emulator) => ({
+      ...settings,
+      COMMUNICATION_SERVICES_CONNECTION_STRING: `endpoint=${endpoint};accesskey=d3Jvbmc=`,
+    });
+    const { exitCode, stderr } = await compare({ run, bundles }, undefined, settings);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^The comparison could not finish: Creating an identity failed: 401 .*"code":"Denied"/);
+  });
 
   test("ends with 1 when nothing responds", async ({ run }) => {
     const settings = { COMMUNICATION_SERVICES_CONNECTION_STRING: "endpoint=https://127.0.0.1:1/;accesskey=abcd" };
     const { exitCode, stderr } = await run(["npm", "run", "--silent", "compare"], { settings, cwd: root });
     expect(exitCode).toBe(1);
-    expect(stderr).toBe("The comparison could not finish: connect ECONNREFUSED 127.0.0.1:1\n");
+    expect(stderr).toBe("The comparison could not finish: connect ECONNREFUSED <host>\n");
+  });
+
+  test("ends with 2 when the settings are missing or invalid", async ({ run, bundles, clone }) => {
+    for (const value of ["", "endpoint=https://127.0.0.1/", "endpoint=https://127.0.0.1/;accesskey=a;accesskey=b"]) {
+      const settings = { COMMUNICATION_SERVICES_CONNECTION_STRING: value };
+      const result = await run([process.execPath, bundles.compare], { settings, cwd: clone });
+      expect(result).toMatchObject({ exitCode: 2, stdout: "" });
+      expect(result.stderr).toMatch(/^Set COMMUNICATION_SERVICES_CONNECTION_STRING or .*\n$/);
+    }
   });
 });

@@ -9,11 +9,10 @@ import { connect } from "node:tls";
 import { describe, expect } from "vitest";
 import { authenticate, signIn } from "./emulator/authentication.ts";
 import { issueToken } from "./emulator/tokens.ts";
-import { acceptedVersions, cases } from "./recorded-cases.ts";
+import { acceptedVersions, cases, foreign } from "./recorded-cases.ts";
 import { test, type TestEmulator } from "./support/fixtures.ts";
 import { comparable, decode, send, sendCase } from "./support/requests.ts";
 
-const foreign = "8:acs:00000000-0000-0000-0000-000000000000_00000000-0000-0000-0000-000000000000";
 const listedVersions =
   "2020-07-20-preview2, 2021-02-22-preview1, 2021-03-07, 2021-10-31-preview, " +
   "2021-11-01, 2022-06-01, 2022-10-01, 2023-10-01";
@@ -26,7 +25,7 @@ describe.concurrent("the emulator", () => {
     onTestFinished(() => agent.destroy());
     for (const version of request.query === undefined ? acceptedVersions : [""]) {
       const query = request.query ?? `?api-version=${version}`;
-      const actual = comparable(await sendCase(resource, { ...request, query }), resource);
+      const actual = comparable(await sendCase(resource, { ...request, query }));
       expect(actual.body).toBe(body ? JSON.stringify(body) : "");
       expect(actual).toMatchObject({
         status,
@@ -178,7 +177,7 @@ describe.concurrent("the SDK with the emulator", () => {
     const client = connectTo(emulator);
     const { user } = await client.createUserAndToken(["chat"]);
     const { user: other } = await client.createUserAndToken(["chat"]);
-    const valid = () => [user, other].map(({ communicationUserId: id }) => emulator.identities.get(id)?.length);
+    const valid = () => [user, other].map(({ communicationUserId: id }) => emulator.identities.get(id));
     await client.getToken(user, ["chat"]);
     expect(valid()).toEqual([2, 1]);
     await client.revokeTokens(user);
@@ -199,7 +198,7 @@ describe.concurrent("the SDK with the emulator", () => {
   });
 });
 
-describe.concurrent("the emulator under abuse", () => {
+describe.concurrent("the emulator with faulty clients", () => {
   const open = async ({ endpoint, resource }: TestEmulator) => {
     const socket = connect({ host: "127.0.0.1", port: Number(new URL(endpoint).port), ca: resource.ca });
     socket.on("error", () => {});

@@ -14,8 +14,7 @@ const denied = rejection(401, "Denied", "Denied by the resource provider."); // 
 
 /**
  * Returns the error response to a request that is not authenticated, and undefined for one that is.
- * @param now The time in milliseconds since 1970, at which a token of Microsoft Entra ID may have expired. A signature
- * with an old date is accepted. [chosen]
+ * @param now The time in milliseconds since 1970, at which a token of Microsoft Entra ID may have expired.
  */
 export function authenticate(request: Request, now = Date.now()): Response | undefined {
   const [scheme, credentials = ""] = (request.headers.authorization ?? "").split(/ (.*)/s);
@@ -24,18 +23,19 @@ export function authenticate(request: Request, now = Date.now()): Response | und
   return denied; // [chosen]
 }
 
+/** Checks the signature of an access key, with any date. [chosen] */
 function checkSignature({ method, path, query, headers, body }: Request, credentials: string): Response | undefined {
   const [, signedHeaders = "", signature = ""] = /^SignedHeaders=([^&]+)&Signature=(.+)$/.exec(credentials) ?? [];
   const contentHash = createHash("sha256").update(body).digest("base64");
   if (headers["x-ms-content-sha256"] !== contentHash) {
     return rejection(401, "Denied", "Request 'x-ms-content-sha256' differs from generated content hash."); // [reported]
   }
-  // The list of headers varies: older SDKs sign `date` instead of `x-ms-date`. [source of the SDKs]
+  // The list of headers varies: older SDKs sign `date` instead of `x-ms-date`. [source]
   const names = signedHeaders.toLowerCase().split(";");
   const hasDate = names.includes("x-ms-date") || names.includes("date");
   if (!hasDate || !names.includes("host") || !names.includes("x-ms-content-sha256")) return denied;
 
-  // The Java SDK signs the host without its port. [source of the SDK]
+  // The Java SDK signs the host without its port. [source]
   const host = headers.host ?? "";
   const isSigned = [host, host.replace(/:\d+$/, "")].some((signedHost) => {
     const values = names.map((name) => (name === "host" ? signedHost : headers[name]));

@@ -1,4 +1,8 @@
 // What the service receives and sends.
+//
+// Each response is known from recordings of the real service that the Azure SDKs publish with their tests [recorded],
+// the API description in Azure/azure-rest-api-specs [specified], a GitHub issue that quotes the service [reported], or
+// the source code of an SDK [source]. [inferred] follows from these. [chosen] has no public source: see README.md.
 
 /** A request as it arrived. */
 export interface Request {
@@ -18,6 +22,9 @@ export interface Response {
   headers: Record<string, string>;
   body?: object;
 }
+
+/** A regular expression for a GUID, as it occurs in an ID. */
+export const guid = "[\\da-f]{8}(?:-[\\da-f]{4}){3}-[\\da-f]{12}";
 
 // The list in the most recent recording, from October 2023. Whether the service lists newer versions today is unknown.
 const listedVersions =

@@ -91,7 +91,7 @@ export async function startEmulator({
   await writeFile(certificateFile, cert);
 
   return {
-    identities: resource.identities as ReadonlyMap<string, readonly object[]>,
+    identities: resource.identities as ReadonlyMap<string, number>,
     endpoint,
     certificateFile,
     /** A temporary folder, removed when the emulator stops. */

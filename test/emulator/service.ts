@@ -1,11 +1,8 @@
 // The ACS Identity service without its network: it takes a request that has been authenticated and returns a response.
-//
-// Sources for its responses: recordings of the real service published with the Azure SDK tests [recorded], the API
-// description in Azure/azure-rest-api-specs [specified], and GitHub issues that quote the service [reported]. Behavior
-// with no public source is marked [chosen] and listed in README.md.
+// For the sources of its responses, see messages.ts.
 
 import { randomUUID } from "node:crypto";
-import { failure, rejection, type Request, type Response, success } from "./messages.ts";
+import { failure, guid, rejection, type Request, type Response, success } from "./messages.ts";
 import { type AccessToken, issueToken } from "./tokens.ts";
 
 // 2020-07-20-preview2 had different paths and JSON. It was reported to be rejected even though the service listed it.
@@ -41,17 +38,19 @@ const routes: { operation: Operation; method: string; path: RegExp }[] = [
   { operation: "delete", method: "DELETE", path: /^\/identities\/([^/]+)$/ },
 ];
 
-/** Returns the operation that a request is for, and the ID in its path. */
-export function route({ method, path }: Request): { operation?: Operation; id: string } {
-  const found = routes.find((candidate) => candidate.method === method && candidate.path.test(decode(path)));
-  return { operation: found?.operation, id: found?.path.exec(decode(path))?.[1] ?? "" };
+/** Returns the operation that a request is for, if there is one, the ID in its path, and whether the path is known. */
+export function route({ method, path }: Request): { operation?: Operation; id: string; isKnown: boolean } {
+  const decoded = decode(path);
+  const matches = routes.filter((candidate) => candidate.path.test(decoded));
+  const operation = matches.find((candidate) => candidate.method === method)?.operation;
+  return { operation, id: matches[0]?.path.exec(decoded)?.[1] ?? "", isKnown: matches.length > 0 };
 }
 
 /** One ACS resource with its identities. */
 export class Service {
   readonly resourceId = randomUUID();
-  /** The IDs of the identities that exist, each with its tokens that have not been revoked. */
-  readonly identities = new Map<string, AccessToken[]>();
+  /** The IDs of the identities that exist, each with the number of its tokens that have not been revoked. */
+  readonly identities = new Map<string, number>();
 
   /** Returns the response to a request that has been authenticated. */
   async respond(request: Request): Promise<Response> {
@@ -65,12 +64,9 @@ export class Service {
       return failure(400, "UnsupportedApiVersion", `${resource} does not support the API version '${version}'.`);
     }
 
-    const { operation, id } = route(request);
-    if (!operation) {
-      const isKnown = routes.some((candidate) => candidate.path.test(decode(path)));
-      if (isKnown) return failure(405, "MethodNotAllowed", "The method is not allowed for this path."); // [chosen]
-      return failure(404, "NotFound", "There is nothing at this path."); // [chosen]
-    }
+    const { operation, id, isKnown } = route(request);
+    if (!isKnown) return failure(404, "NotFound", "There is nothing at this path."); // [chosen]
+    if (!operation) return failure(405, "MethodNotAllowed", "The method is not allowed for this path."); // [chosen]
     const fields = parseObject(request.body.toString());
     if (!fields) return rejection(400, "ValidationError", "The request body is not a JSON object."); // [chosen]
     if (operation === "create") return this.#createIdentity(fields);
@@ -85,7 +81,7 @@ export class Service {
     const error = checkScopes(scopes, "CreateTokenWithScopes") ?? checkLifetime(fields);
     if (error) return error;
     const id = `8:acs:${this.resourceId}_${randomUUID()}`;
-    this.identities.set(id, []);
+    this.identities.set(id, 0);
     const accessToken = isEmpty(scopes) ? undefined : await this.#addToken(id, scopes, fields);
     return success(201, { identity: { id }, accessToken });
   }
@@ -102,7 +98,7 @@ export class Service {
   #revokeTokens(id: string): Response {
     const error = this.#checkIdentity(id);
     if (error) return error;
-    this.identities.set(id, []);
+    this.identities.set(id, 0);
     return success(204);
   }
 
@@ -114,13 +110,11 @@ export class Service {
   }
 
   async #addToken(id: string, scopes: unknown, { expiresInMinutes }: Fields): Promise<AccessToken> {
-    const token = await issueToken(id, scopes as string[], (expiresInMinutes ?? 1440) as number);
-    this.identities.get(id)?.push(token);
-    return token;
+    this.identities.set(id, this.identities.get(id)! + 1);
+    return issueToken(id, scopes as string[], (expiresInMinutes ?? 1440) as number);
   }
 
   #checkIdentity(id: string): Response | undefined {
-    const guid = "[\\da-f]{8}(?:-[\\da-f]{4}){3}-[\\da-f]{12}";
     const owner = new RegExp(`^8:acs:(${guid})_${guid}$`).exec(id)?.[1];
     if (!owner) return failure(400, "ValidationError", "Provided identity is not valid.", "id"); // [chosen]
     if (owner !== this.resourceId) {

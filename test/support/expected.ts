@@ -1,4 +1,24 @@
-// The responses of the recorded cases.
+// What a recorded case consists of, and the responses of all of them.
+
+import type { RawRequest } from "./requests.ts";
+
+/** A request, and the response of the service. */
+export interface Case {
+  name: string;
+  /**
+   * Where the response is known from: "recorded", by the tests of the Azure SDKs ("js", "python", "net", "java") or of
+   * the Azure "cli"; "specified" in the API description; "reported" in a GitHub issue; "source": in the source code of
+   * an SDK; or "chosen", because nothing public shows it.
+   */
+  source: string;
+  /** In the path, `{id}` stands for an identity that exists, and `{deleted}` for one that was deleted. */
+  request: RawRequest;
+  response: Expected;
+  /** Why the case is not sent to a real resource. */
+  emulatorOnly?: string;
+  /** Whether the case is about the signature, which a request with Microsoft Entra ID does not have. */
+  needsAccessKey?: boolean;
+}
 
 /** What is expected of a response. */
 export interface Expected {
@@ -9,8 +29,10 @@ export interface Expected {
   listsVersions: boolean;
 }
 
-/** The names of the fields in a token's header and claims. [recorded] */
-const token = "<JWT: alg,kid,x5t,typ; skypeid,scp,csi,exp,rgn,acsScope,resourceId,resourceLocation,iat>";
+/** The fields in a token's header and claims, with their types. [recorded] */
+const token =
+  "<JWT: alg string, kid string, x5t string, typ string; skypeid string, scp number, csi string, exp number, " +
+  "rgn string, acsScope string, resourceId string, resourceLocation string, iat number>";
 const accessToken = { token, expiresOn: "<time>" };
 const identity = { id: "<id>" };
 
@@ -35,7 +57,7 @@ export function wrongLifetime(minutes: number): Expected {
 }
 
 export function wrongVersion(version: string): Expected {
-  const resource = "The HTTP resource that matches the request URI '<endpoint>/identities'";
+  const resource = "The HTTP resource that matches the request URI '<URI>'";
   return failed(400, "UnsupportedApiVersion", `${resource} does not support the API version '${version}'.`);
 }
 

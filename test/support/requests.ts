@@ -5,6 +5,7 @@ import { once } from "node:events";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import https from "node:https";
 import { text } from "node:stream/consumers";
+import { guid } from "../emulator/messages.ts";
 
 /** A resource, real or emulated, and how to authenticate: with an access key, or with a token of Microsoft Entra ID. */
 export interface Resource {
@@ -15,6 +16,8 @@ export interface Resource {
   ca?: string;
   /** Reuses connections. */
   agent?: https.Agent;
+  /** Ends the request in progress. */
+  signal?: AbortSignal;
 }
 
 /** A request. What is omitted gets a valid default. */
@@ -23,6 +26,7 @@ export interface RawRequest {
   path?: string;
   query?: string;
   body?: string;
+  /** Headers to add; an empty one is not sent. */
   headers?: Record<string, string>;
   /** The names of the headers to sign. */
   signedHeaders?: string[];
@@ -36,6 +40,8 @@ export interface RawResponse {
   status: number;
   headers: IncomingHttpHeaders;
   body: string;
+  /** The `x-ms-client-request-id` of the request. */
+  requestId: string;
 }
 
 /** Sends a request to a resource. Rejects if there is no response. */
@@ -43,9 +49,10 @@ export async function send(resource: Resource, raw: RawRequest = {}): Promise<Ra
   const { method = "POST", path = "/identities", query = "?api-version=2023-10-01", body = "" } = raw;
   const { hostname, port, host } = new URL(resource.endpoint);
   const signedHeaders = raw.signedHeaders ?? ["x-ms-date", "host", "x-ms-content-sha256"];
+  const requestId = randomUUID();
   const headers: Record<string, string> = {
     host,
-    "x-ms-client-request-id": randomUUID(),
+    "x-ms-client-request-id": requestId,
     [signedHeaders.includes("date") ? "date" : "x-ms-date"]: new Date().toUTCString(),
     "x-ms-content-sha256": createHash("sha256").update(body).digest("base64"),
     ...(body && { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) }),
@@ -61,13 +68,14 @@ export async function send(resource: Resource, raw: RawRequest = {}): Promise<Ra
   } else {
     headers.authorization ??= `Bearer ${resource.entraToken}`;
   }
-  const { ca, agent = false } = resource;
+  if (!headers.authorization) delete headers.authorization;
+  const { ca, agent = false, signal } = resource;
   const target = { host: hostname, port, path: path + query, method, headers };
-  const request = https.request({ ...target, ca, agent, timeout: 30_000 });
+  const request = https.request({ ...target, ca, agent, signal, timeout: 30_000 });
   request.on("timeout", () => request.destroy(new Error("No response within 30 seconds.")));
   request.on("error", () => {}).end(body); // An error before the response rejects in the next line.
   const [response]: IncomingMessage[] = await once(request, "response");
-  return { status: response!.statusCode!, headers: response!.headers, body: await text(response!) };
+  return { status: response!.statusCode!, headers: response!.headers, body: await text(response!), requestId };
 }
 
 /**
@@ -79,14 +87,16 @@ export async function sendCase(resource: Resource, request: RawRequest, existing
   let id = "";
   const sendAndTrack = async (raw: RawRequest) => {
     const response = await send(resource, raw);
-    const [createdId] = /8:acs:[\da-f_-]+/i.exec(response.body) ?? [];
-    if (createdId && response.status < 300) existing.add(createdId);
+    const [, createdId] = /"identity":\s*\{\s*"id":\s*"([^"]+)"/.exec(response.body) ?? [];
+    if (createdId) existing.add(createdId);
     if (raw.method === "DELETE" && response.status === 204) existing.delete(id);
     return response;
   };
   let { path } = request;
   if (path?.includes("{")) {
-    id = JSON.parse((await sendAndTrack({})).body).identity.id;
+    const { status, body } = await sendAndTrack({});
+    if (status !== 201) throw new Error(`Creating an identity failed: ${status} ${body.slice(0, 300)}`);
+    id = JSON.parse(body).identity.id;
     if (path.includes("{deleted}")) await sendAndTrack({ method: "DELETE", path: `/identities/${id}` });
     path = path.replace(/\{\w+\}/, encodeURIComponent(id));
   }
@@ -94,7 +104,7 @@ export async function sendCase(resource: Resource, request: RawRequest, existing
 }
 
 /** Returns a response with only what a case determines: values that differ each time are replaced by their form. */
-export function comparable({ status, headers, body }: RawResponse, resource: Resource) {
+export function comparable({ status, headers, body, requestId }: RawResponse) {
   const form = (name: string, pattern: RegExp) => headers[name]?.toString().replace(pattern, "<valid>");
   return {
     status,
@@ -110,7 +120,7 @@ export function comparable({ status, headers, body }: RawResponse, resource: Res
       "x-processing-time": form("x-processing-time", /^\d+ms$/),
       "x-cache": headers["x-cache"],
       "x-azure-ref": form("x-azure-ref", /^0[A-Za-z\d+/]+=*$/),
-      "x-ms-client-request-id": form("x-ms-client-request-id", /^[\da-f-]{36}$/),
+      "x-ms-client-request-id": headers["x-ms-client-request-id"] === requestId ? "<valid>" : "<another>",
       // The service never sends these. [recorded]
       "x-ms-request-id": headers["x-ms-request-id"],
       location: headers.location,
@@ -118,19 +128,27 @@ export function comparable({ status, headers, body }: RawResponse, resource: Res
       server: headers.server,
       "www-authenticate": headers["www-authenticate"],
     },
-    body: comparableBody(body).replaceAll(resource.endpoint.replace(/\/$/, ""), "<endpoint>"),
+    body: comparableBody(body),
   };
 }
 
 function comparableBody(body: string): string {
-  const guid = "[\\da-f]{8}(-[\\da-f]{4}){3}-[\\da-f]{12}";
   return body
-    .replace(new RegExp(`"8:acs:${guid}_${guid}"`, "g"), '"<id>"')
+    .replace(new RegExp(`"8:(gcch-|dod-)?acs:${guid}_${guid}"`, "g"), '"<id>"') // "gcch" and "dod" in US Government clouds
     .replace(/"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{0,6}[1-9])?\+00:00"/g, '"<time>"')
-    .replace(/"(eyJ[\w-]+)\.([\w-]+)\.[\w-]+"/g, (_token, header: string, claims: string) => {
-      const names = [header, claims].map((part) => Object.keys(decode(part)).join(","));
-      return `"<JWT: ${names.join("; ")}>"`;
-    });
+    .replace(/(?<="token":")[^"]*/g, tokenForm)
+    .replace(/(?<=request URI ')[^']*/, "<URI>"); // can be the address of a back-end server [recorded]
+}
+
+/** Returns the fields in the header and in the claims of a token, with their types, but no values. */
+function tokenForm(token: string): string {
+  try {
+    const parts = token.split(".").slice(0, 2).map(decode);
+    const fields = parts.map((part) => Object.entries(part).map(([name, value]) => `${name} ${typeof value}`));
+    return `<JWT: ${fields.map((names) => names.join(", ")).join("; ")}>`;
+  } catch {
+    return "<not a JWT>";
+  }
 }
 
 /** Decodes a part of a JWT. */
