@@ -2,18 +2,17 @@
 
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { access, writeFile } from "node:fs/promises";
+import { access, cp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import dotenv from "dotenv";
 import { describe, expect } from "vitest";
 import { test } from "./support/fixtures.ts";
-import { hasSignals, type Processes, root } from "./support/processes.ts";
-
-const tsx = [process.execPath, "--import", import.meta.resolve("tsx")];
+import { hasSignals, nodeOptions, type Processes, root } from "./support/processes.ts";
 
 describe.concurrent("npm run local", () => {
   test("runs the walkthrough against an emulator and nothing else", async ({ clone, emulator, run }) => {
     const name = "COMMUNICATION_SERVICES_CONNECTION_STRING";
+    await cp(join(root, "test"), join(clone, "test"), { recursive: true });
     const proxy = "http://127.0.0.1:9";
     const env = `${name}="${emulator.settings[name]}"\nHTTPS_PROXY="${proxy}"\nDOTENV_OVERRIDE=true\n`;
     await writeFile(join(clone, ".env"), env);
@@ -26,7 +25,9 @@ describe.concurrent("npm run local", () => {
   });
 
   test("passes on the options and the exit code of the walkthrough", async ({ run }) => {
-    const { exitCode, stderr } = await run([...tsx, "test/tools/local.ts", "--frob"], { cwd: root });
+    const { exitCode, stderr } = await run([process.execPath, ...nodeOptions, "test/tools/local.ts", "--frob"], {
+      cwd: root,
+    });
     expect(exitCode).toBe(2);
     expect(stderr).toContain("Unknown option '--frob'\n");
   });
@@ -50,8 +51,13 @@ describe.concurrent("npm run emulator", () => {
     return { child, ended, settings, entraSettings };
   }
 
-  test("prints settings for clients in other processes, and logs their requests", async ({ processes, walk }) => {
-    const { child, ended, settings, entraSettings } = await serve(processes, [...tsx, "test/emulator/cli.ts"]);
+  test("prints settings for clients in other processes, and logs their requests", async ({
+    bundles,
+    processes,
+    walk,
+  }) => {
+    const command = [process.execPath, bundles.emulator];
+    const { child, ended, settings, entraSettings } = await serve(processes, command);
     const { NODE_EXTRA_CA_CERTS } = settings;
     expect(await walk(settings)).toMatchObject({ exitCode: 0, stderr: "" });
     expect(await walk({ ...entraSettings, NODE_EXTRA_CA_CERTS })).toMatchObject({ exitCode: 0, stderr: "" });
@@ -73,13 +79,13 @@ describe.concurrent("npm run emulator", () => {
     await expect(access(settings.NODE_EXTRA_CA_CERTS!)).rejects.toThrow("ENOENT");
   });
 
-  test("explains in one sentence why it cannot start", async ({ emulator, run }) => {
+  test("explains in one sentence why it cannot start", async ({ bundles, emulator, run }) => {
     const { port } = new URL(emulator.endpoint);
     for (const [args, sentence] of [
       [["--port", port], `Port ${port} is in use.\n`],
       [["--host", "x"], "Usage: npm run emulator [-- --port <0-65535>]\n"],
     ] as const) {
-      const result = await run([...tsx, "test/emulator/cli.ts", ...args], { cwd: root });
+      const result = await run([process.execPath, bundles.emulator, ...args]);
       expect(result).toEqual({ exitCode: 2, stdout: "", stderr: sentence });
     }
   });

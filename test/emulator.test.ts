@@ -218,12 +218,12 @@ describe.concurrent("the emulator with faulty clients", () => {
     }
   });
 
-  test("responds to a thousand requests at once", async ({ emulator }) => {
+  test("responds to 300 requests at once", async ({ emulator }) => {
     const agent = new https.Agent({ keepAlive: true, maxSockets: 100 });
     const resource = { ...emulator.resource, agent };
-    const responses = await Promise.all(Array.from({ length: 1000 }, () => send(resource)));
+    const responses = await Promise.all(Array.from({ length: 300 }, () => send(resource)));
     agent.destroy();
-    expect(responses.filter(({ status }) => status === 201)).toHaveLength(1000);
-    expect(emulator.identities.size).toBe(1000);
+    expect(responses.filter(({ status }) => status === 201)).toHaveLength(300);
+    expect(emulator.identities.size).toBe(300);
   });
 });

@@ -2,15 +2,16 @@ import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
+  // The default would be a folder in `test`.
   cacheDir: "../node_modules/.vitest",
   test: {
-    // A core each: by default, vitest leaves one idle, which is half of a machine with two.
-    maxWorkers: availableParallelism(),
-    // The tests of a file run side by side, because most of their time is spent waiting for processes.
+    // One more than there are cores: two files spend most of their time waiting for time limits and retries.
+    maxWorkers: availableParallelism() + 1,
+    // The tests of a file run side by side, because they wait for processes.
     maxConcurrency: 12,
     // No test changes global state, so the files of a worker can share the modules that they import.
     isolate: false,
-    // In milliseconds. With 12 processes per core, each can take several seconds.
+    // In milliseconds. With 12 processes per worker, each can take several seconds.
     testTimeout: 30_000,
   },
 });

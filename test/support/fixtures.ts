@@ -1,6 +1,6 @@
 // Shared test fixtures: an emulator per test, processes that end with the test, and copies of the project.
 
-import { cp, mkdtemp, readFile, rm, symlink } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, rm, symlink } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -79,15 +79,15 @@ export async function startTestEmulator() {
 }
 
 interface Fixtures {
-  /** The paths of the program and of `npm run compare`, each bundled in one file. */
-  bundles: { program: string; compare: string };
+  /** The paths of the program, `npm run emulator`, and `npm run compare`, bundled with the packages that they use. */
+  bundles: { program: string; emulator: string; compare: string };
   processes: Processes;
   /** Runs a command and returns the result. */
   run: Processes["run"];
   /** Runs the bundled program with these settings and returns the result. */
   walk: (settings: object, args?: string[], options?: RunOptions) => Promise<Result>;
   emulator: TestEmulator;
-  /** A folder with a copy of the project as it is after `npm ci`. */
+  /** A folder with a copy of the program and its packages. */
   clone: string;
 }
 
@@ -102,17 +102,23 @@ export const test = base.extend<Fixtures>({
       const folder = await mkdtemp(join(tmpdir(), "issue-access-tokens-"));
       const banner = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
       await build({
-        entryPoints: { program: programFile, compare: join(root, "test", "tools", "compare.ts") },
+        entryPoints: {
+          program: programFile,
+          emulator: join(root, "test", "emulator", "cli.ts"),
+          compare: join(root, "test", "tools", "compare.ts"),
+        },
         bundle: true,
         platform: "node",
         format: "esm",
-        external: ["@azure/identity"],
+        splitting: true, // keeps @azure/identity apart, which is loaded only when it is used
         banner: { js: banner },
         outdir: folder,
         outExtension: { ".js": ".mjs" },
       });
-      await symlink(join(root, "node_modules"), join(folder, "node_modules"), "junction");
-      await use({ program: join(folder, "program.mjs"), compare: join(folder, "compare.mjs") });
+      const [program, emulator, compare] = ["program", "emulator", "compare"].map((name) =>
+        join(folder, `${name}.mjs`),
+      );
+      await use({ program: program!, emulator: emulator!, compare: compare! });
       await rm(folder, { recursive: true });
     },
     { scope: "worker" },
@@ -134,8 +140,8 @@ export const test = base.extend<Fixtures>({
   },
   clone: async ({}, use) => {
     const folder = await mkdtemp(join(tmpdir(), "access-tokens-quickstart-"));
-    for (const name of ["package.json", "tsconfig.json", "issue-access-tokens.ts", "test"]) {
-      await cp(join(root, name), join(folder, name), { recursive: true });
+    for (const name of ["package.json", "tsconfig.json", "issue-access-tokens.ts"]) {
+      await copyFile(join(root, name), join(folder, name));
     }
     await symlink(join(root, "node_modules"), join(folder, "node_modules"), "junction");
     await use(folder);
