@@ -46,7 +46,7 @@ describe.concurrent("npm run compare", () => {
     const { stdout, ...others } = await compare({ run, bundles }, change);
     expect(others).toEqual({ exitCode: 1, stderr: "", left: [] });
     const lines = stdout.replaceAll("\\", "");
-    for (const [, , difference] of changes) expect(lines).toContain(difference);
+    for (const [, , difference] of changes) expect(lines).toContain(`\ndiffers  ${difference}`);
     expect(stdout).not.toMatch(/eyJ|UNREADABLE|127\.0\.0\.1|accesskey|[\da-f]{12}/i);
   });
 

@@ -40,6 +40,11 @@ export const changes: [matches: (request: Request) => boolean, alter: (draft: Dr
     'recorded  API version 2021-11-01: api-supported-versions missing (emulator: "<list>")',
   ],
   [
+    ({ query }) => query.includes("2021-10-31-preview"),
+    (draft) => (draft.headers["api-supported-versions"] += ", 2030-01-01"),
+    "chosen    the list of API versions: 2020-07-20-preview2",
+  ],
+  [
     ({ query }) => query.includes("2022-06-01"),
     (draft) => (draft.headers["ms-cv"] = "short"),
     'recorded  API version 2022-06-01: ms-cv "short" (emulator: "<valid>")',
@@ -70,7 +75,7 @@ export const changes: [matches: (request: Request) => boolean, alter: (draft: Dr
   [
     ({ body }) => body.includes('["chat"], "expires'),
     (draft) => (draft.body = draft.body.replace(/(?<="token":")[^"]+/, "UNREADABLE")),
-    'with spaces: body "{"identity":{"id":"<id>"},"accessToken":{"token":"<not a JWT>"',
+    'recorded  create with a token, in JSON with spaces: body "{"identity":{"id":"<id>"},"accessToken":{"token":"<not',
   ],
   [
     ({ query }) => query.includes("2026-07-22"),

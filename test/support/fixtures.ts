@@ -115,10 +115,8 @@ export const test = base.extend<Fixtures>({
         outdir: folder,
         outExtension: { ".js": ".mjs" },
       });
-      const [program, emulator, compare] = ["program", "emulator", "compare"].map((name) =>
-        join(folder, `${name}.mjs`),
-      );
-      await use({ program: program!, emulator: emulator!, compare: compare! });
+      const path = (name: string) => join(folder, `${name}.mjs`);
+      await use({ program: path("program"), emulator: path("emulator"), compare: path("compare") });
       await rm(folder, { recursive: true });
     },
     { scope: "worker" },
