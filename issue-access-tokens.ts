@@ -199,7 +199,7 @@ function explain(thrown: unknown): string {
     currentStep ? `${currentStep} failed${place}: ${[...facts, text].join(" ")}` : message,
     error.request && `Request ID: ${error.request.requestId}`,
     advice(error),
-    currentStep && "For a log, set AZURE_LOG_LEVEL=verbose in the environment. It can show a proxy's password.",
+    currentStep && "For a log, set AZURE_LOG_LEVEL=verbose in the environment. The log can show a proxy's password.",
   ];
   return lines.filter(Boolean).join("\n");
 }
@@ -214,7 +214,7 @@ function advice({ name, code = "", statusCode: status = 0 }: RequestError) {
   if (status === 401 && withKey)
     return "Check the clock of this machine, and whether the access key was regenerated or is another resource's.";
   if (status === 403 && withKey) return "Check the networking settings of the resource.";
-  if (status === 401 || status === 403) return "Assign a role, such as Contributor, to the identity that signs in.";
+  if (status === 401 || status === 403) return "Assign a role, such as Contributor, to the account that signs in.";
   if (/CERT|VERIFY/.test(code))
     return "Check the endpoint and the clock. For a proxy or the emulator, set NODE_EXTRA_CA_CERTS in the environment.";
   if (!status && (name === "RestError" || code === "ERR_INVALID_URL")) return "Check the endpoint, network, and proxy.";

@@ -8,7 +8,7 @@ import { cutOff, error, type Fault, htmlPage, lostResponse, notJson, reset, resp
 import { test } from "./support/fixtures.ts";
 import { hasSignals, type Result } from "./support/processes.ts";
 
-const moreHelp = "For a log, set AZURE_LOG_LEVEL=verbose in the environment. It can show a proxy's password.";
+const moreHelp = "For a log, set AZURE_LOG_LEVEL=verbose in the environment. The log can show a proxy's password.";
 const nothingToDelete = "There was no known identity to delete.";
 const requestId = expect.stringMatching(/^Request ID: [\da-f-]{36}$/);
 
@@ -104,7 +104,7 @@ describe.concurrent("a failure", () => {
 
 describe.concurrent("the advice", () => {
   const denied = error(401, "Denied", "Denied by the resource provider.");
-  const role = "Assign a role, such as Contributor, to the identity that signs in.";
+  const role = "Assign a role, such as Contributor, to the account that signs in.";
   const key = "Check the clock of this machine, and whether the access key was regenerated or is another resource's.";
 
   test.for([
