@@ -33,7 +33,7 @@ describe.concurrent("--step", () => {
   });
 
   test("does not count waiting for Enter toward the time limit", async ({ emulator, walk }) => {
-    const timeout = 2000; // milliseconds
+    const timeout = 3000; // milliseconds
     const { exitCode } = await walk(emulator.settings, ["--step", "--timeout", String(timeout / 1000)], {
       input: null,
       // This test has to wait for real time to pass, starting at the first prompt.

@@ -17,10 +17,10 @@ describe.concurrent("the time limit", () => {
     ["retries", error(503, "ServiceUnavailable", "Busy.", { "Retry-After": "3600" })],
   ] as const)("applies to %s", async ([, fault], { emulator, walk }) => {
     emulator.always(3, fault);
-    const { exitCode, stderr } = await walk(emulator.settings, ["--timeout", "2"]);
+    const { exitCode, stderr } = await walk(emulator.settings, ["--timeout", "3"]);
     expect(exitCode).toBe(1);
     const { host } = new URL(emulator.endpoint);
-    const reason = `Creating an identity with an access token failed for ${host}: Not finished within 2 seconds.`;
+    const reason = `Creating an identity with an access token failed for ${host}: Not finished within 3 seconds.`;
     expect(stderr).toContain(`${reason} Check the network. The service may be throttling requests.\n`);
     expect(stderr).toMatch(/\nIdentities deleted: 1\n$/);
     expect(emulator.identities.size).toBe(0);
@@ -28,24 +28,24 @@ describe.concurrent("the time limit", () => {
 
   test("applies to the sign-in", async ({ emulator, walk }) => {
     emulator.always("sign-in", silence);
-    const { exitCode, stderr } = await walk(emulator.entraSettings, ["--timeout", "2"]);
+    const { exitCode, stderr } = await walk(emulator.entraSettings, ["--timeout", "3"]);
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(
-      /^Creating an identity failed .* Not finished within 2 seconds[^]*\nThere was no known identity to delete\.\n$/,
+      /^Creating an identity failed .* Not finished within 3 seconds[^]*\nThere was no known identity to delete\.\n$/,
     );
   });
 
   test("leaves 5 seconds for the response, which may contain a new identity", async ({ emulator, walk }) => {
-    emulator.once(3, delay(3000));
-    const { exitCode, stderr } = await walk(emulator.settings, ["--timeout", "2"]);
+    emulator.once(3, delay(4000));
+    const { exitCode, stderr } = await walk(emulator.settings, ["--timeout", "3"]);
     expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/Not finished within 2 seconds[^]*\nIdentities deleted: 2\n$/);
+    expect(stderr).toMatch(/Not finished within 3 seconds[^]*\nIdentities deleted: 2\n$/);
     expect(emulator.identities.size).toBe(0);
   });
 
   test("starts again with each step", async ({ emulator, walk }) => {
-    for (const call of [1, 2, 3]) emulator.once(call, delay(1000));
-    expect(await walk(emulator.settings, ["--timeout", "2"])).toMatchObject({ exitCode: 0, stderr: "" });
+    for (const call of [1, 2, 3]) emulator.once(call, delay(2000));
+    expect(await walk(emulator.settings, ["--timeout", "5"])).toMatchObject({ exitCode: 0, stderr: "" });
   });
 });
 
