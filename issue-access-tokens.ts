@@ -37,10 +37,10 @@ try {
 
   // <authenticate_client>
   // The connection string contains an access key, which signs every request.
-  // With only an endpoint (without the quotes that docker's --env-file keeps),
-  // DefaultAzureCredential signs in to Microsoft Entra ID: with a service
-  // principal, a managed identity, or the Azure CLI. Its package is imported
-  // only then, because it takes a while to load.
+  // With only an endpoint, DefaultAzureCredential signs in to Microsoft Entra
+  // ID: with a service principal, a managed identity, or the Azure CLI. Its
+  // package is imported only then, because it takes a while to load. Quotes are
+  // removed from the endpoint, because "docker run --env-file" keeps them.
   const connectionString = process.env.COMMUNICATION_SERVICES_CONNECTION_STRING;
   const endpoint = process.env.COMMUNICATION_SERVICES_ENDPOINT?.replaceAll(/["']/g, "") ?? "";
   const client = connectionString
