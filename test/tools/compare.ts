@@ -87,21 +87,15 @@ async function compareCase({ name, source, request }: (typeof cases)[number], re
   const show = (value: unknown) => (value === undefined ? "missing" : JSON.stringify(value));
   const names = Object.keys({ ...emulated, ...actual }).filter((part) => actual[part] !== emulated[part]);
   const found = names.map((part) => `${part} ${show(actual[part])} (emulator: ${show(emulated[part])})`).join(", ");
-  if (found)
-    report(
-      "differs",
-      names.some((part) => isKnown(source, part)),
-      `${name}: ${found}`,
-    );
-  else report("same", !source.startsWith("chosen"), name);
+  const isRecorded = found ? names.some((part) => isKnown(source, part)) : !source.startsWith("chosen");
+  report(found ? "differs" : "same", isRecorded, found ? `${name}: ${found}` : name);
   return responses;
 }
 
-/** Sends the cases, one request after the other, until the program is interrupted. */
-async function compare(resource: Resource, emulator: Resource) {
+/** Compares the cases, one request after the other, then the lists of API versions in their responses. */
+async function compareCases(resource: Resource, emulator: Resource) {
   const lists = new Set<unknown>();
   let emulatedList: unknown;
-  const roundings: number[] = [];
   for (const testCase of cases) {
     if (process.exitCode !== undefined) return;
     const reason =
@@ -117,8 +111,11 @@ async function compare(resource: Resource, emulator: Resource) {
   lists.delete(undefined);
   const isSameList = lists.size === 1 && lists.has(emulatedList);
   report(isSameList ? "same" : "differs", false, `the list of API versions: ${[...lists].join(" or ") || "missing"}`);
+}
 
-  // The difference depends on the fraction of a second in which a token is issued.
+/** Reports how `exp` is rounded. The difference depends on the fraction of a second in which a token is issued. */
+async function compareRounding(resource: Resource) {
+  const roundings: number[] = [];
   for (const delay of [0, 250, 250, 250]) {
     await wait(delay);
     roundings.push(...rounding(await sendCase(resource, { body: '{"createTokenWithScopes":["chat"]}' }, existing)));
@@ -164,7 +161,8 @@ async function run(settings: Resource) {
   const ca = await readFile(emulator.certificateFile, "utf8");
   const authentication = resource.accessKey ? { accessKey } : { entraToken: signIn(audience).access_token };
   try {
-    await compare(resource, { endpoint: emulator.endpoint, ca, agent, ...authentication });
+    await compareCases(resource, { endpoint: emulator.endpoint, ca, agent, ...authentication });
+    if (process.exitCode === undefined) await compareRounding(resource);
   } catch (error) {
     process.exitCode ??= 1;
     console.error(mask(`The comparison could not finish: ${(error as Error).message}`));
