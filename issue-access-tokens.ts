@@ -106,7 +106,7 @@ try {
   // </delete_identity>
   created.clear();
 } catch (error) {
-  end(currentStep ? 1 : 2, explain(error));
+  end(currentStep ? 1 : 2, error);
 } finally {
   await cleanUp();
 }
@@ -117,7 +117,7 @@ function readOptions() {
   const { step, timeout = "30", help } = parseArgs({ options }).values;
   if (help) {
     const [header] = readFileSync(import.meta.filename, "utf8").split("\n// <imports>");
-    console.log(header?.replaceAll(/^\/\/ ?/gm, ""));
+    console.log(header?.replaceAll("// ", "").replaceAll("//", ""));
     process.exit();
   }
   seconds = Number(timeout);
@@ -171,14 +171,14 @@ async function next(step: string) {
   if (process.exitCode !== undefined) throw new Error("The walkthrough has ended.");
   currentStep = step;
   const late = `Not finished within ${seconds} seconds. Check the network. The service may be throttling requests.`;
-  timer = setTimeout(() => end(1, explain(new Error(late))), seconds * 1000);
+  timer = setTimeout(() => end(1, new Error(late)), seconds * 1000);
 }
 
-/** Ends the walkthrough. Only the first call has an effect: it sets the exit code and prints the message. */
-function end(exitCode: number, message: string) {
+/** Ends the walkthrough. Only the first call has an effect: it sets the exit code and prints or explains the reason. */
+function end(exitCode: number, reason: unknown) {
   if (process.exitCode !== undefined) return;
   process.exitCode = exitCode;
-  console.error(message);
+  console.error(typeof reason === "string" ? reason : explain(reason));
   void typedLines?.return?.();
   clearTimeout(timer);
   timer = setTimeout(cleanUp, 5000); // The response to the current call may contain the ID of a new identity.
@@ -194,7 +194,7 @@ function explain(thrown: unknown): string {
   const messageLines = message.replaceAll(/eyJ[\w.-]+/g, "<token>").split("\n", lineLimit);
   const text = messageLines.map((line) => line.slice(0, 300)).join("\n");
   const place = text.includes(host) ? "" : ` for ${host}`;
-  const facts = [error.statusCode, error.code].filter((fact) => fact && !text.split(/\W/).includes(String(fact)));
+  const facts = [error.statusCode, error.code].filter((fact) => fact && !text.split(" ").includes(String(fact)));
   const lines = [
     currentStep ? `${currentStep} failed${place}: ${[...facts, text].join(" ")}` : message,
     error.request && `Request ID: ${error.request.requestId}`,
