@@ -4,6 +4,8 @@ import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import https from "node:https";
+import { createConnection } from "node:net";
+import { networkInterfaces } from "node:os";
 import { connect } from "node:tls";
 import { describe, expect } from "vitest";
 import { authenticate, signIn } from "./emulator/authentication.ts";
@@ -15,6 +17,11 @@ import { comparable, decode, type RawRequest, send, sendCase } from "./support/r
 const listedVersions =
   "2020-07-20-preview2, 2021-02-22-preview1, 2021-03-07, 2021-10-31-preview, " +
   "2021-11-01, 2022-06-01, 2022-10-01, 2023-10-01";
+
+/** An address of this machine in a network, if it has one. */
+const ownAddress = Object.values(networkInterfaces())
+  .flat()
+  .find((address) => address?.family === "IPv4" && !address.internal)?.address;
 
 describe.concurrent("the emulator", () => {
   test.for(cases)("responds as $source: $name", async ({ request, response }, { emulator, onTestFinished }) => {
@@ -52,6 +59,11 @@ describe.concurrent("the emulator", () => {
 
   test.for(["null", "{}".padEnd(65_536)])("accepts a body that is null or has 64 KiB", async (body, { emulator }) => {
     expect(await send(emulator.resource, { body })).toMatchObject({ status: 201 });
+  });
+
+  test.skipIf(!ownAddress)("listens only on the loopback interface", async ({ emulator }) => {
+    const socket = createConnection({ host: ownAddress!, port: Number(new URL(emulator.endpoint).port) });
+    await expect(once(socket, "connect")).rejects.toThrow("ECONNREFUSED");
   });
 
   test("has a certificate for localhost and 127.0.0.1, and prints the latter", async ({ emulator }) => {
