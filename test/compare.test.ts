@@ -60,18 +60,13 @@ describe.concurrent("npm run compare", () => {
 
   test("ends with 0 when only what is chosen differs", async ({ run, bundles }) => {
     // This service deletes an identity twice.
-    const intercept: EmulatorOptions["intercept"] = (request, response, proceed) => {
+    const intercept: EmulatorOptions["intercept"] = async (respond, request) => {
       const { method, path } = request!;
       const isKnown = path.includes("00000000-0000") || path.endsWith("somebody");
-      if (method !== "DELETE" || isKnown) return proceed();
-      const end = response.end.bind(response);
-      response.flushHeaders = () => {};
-      response.end = (() => {
-        response.removeHeader("Content-Type");
-        response.statusCode = 204;
-        return end();
-      }) as typeof response.end;
-      return proceed();
+      const response = await respond();
+      if (method !== "DELETE" || isKnown) return response;
+      const { "Content-Type": _, "Transfer-Encoding": __, ...headers } = response.headers;
+      return { status: 204, headers, body: "" };
     };
     const { exitCode, stdout } = await compare({ run, bundles }, intercept);
     expect(stdout.match(/^differs.*/gm)).toHaveLength(1);
@@ -86,11 +81,11 @@ describe.concurrent("npm run compare", () => {
   ] as const)("deletes what exists after: %s", async ([, exitCode, interrupt], { run, bundles }) => {
     let child!: ChildProcess;
     let requests = 0;
-    const intercept: EmulatorOptions["intercept"] = (request, _response, proceed) => {
+    const intercept: EmulatorOptions["intercept"] = (respond, request) => {
       if (++requests === 12) interrupt(child);
       // A service that creates an identity where an error is expected.
       if (request?.body.includes('"expiresInMinutes":59')) request.body = Buffer.from("{}");
-      return proceed();
+      return respond();
     };
     const onStart = (started: ChildProcess) => (child = started);
     const { stdout, ...others } = await compare({ run, bundles }, intercept, undefined, onStart);
@@ -102,12 +97,12 @@ describe.concurrent("npm run compare", () => {
   test("ends with 1, and names what could not be deleted, after deleting the rest", async ({ run, bundles }) => {
     let creations = 0;
     let failed = "";
-    const intercept: EmulatorOptions["intercept"] = (request, response, proceed) => {
+    const intercept: EmulatorOptions["intercept"] = (respond, request) => {
       const { method, path, body } = request!;
       if (body.toString() === '{"createTokenWithScopes":["chat"]}') creations++; // Only the last four have this body.
-      if (method !== "DELETE" || creations < 4) return proceed();
+      if (method !== "DELETE" || creations < 4) return respond();
       failed ||= path;
-      return failed === path ? response.destroy() : proceed();
+      return failed === path ? undefined : respond();
     };
     const { stderr, exitCode, left } = await compare({ run, bundles }, intercept);
     expect(stderr).toBe(`These identities could not be deleted: ${left[0]}\n`);
@@ -116,8 +111,8 @@ describe.concurrent("npm run compare", () => {
 
   test("ends with 1, and deletes what still exists, when a response is lost", async ({ run, bundles }) => {
     let deletions = 0;
-    const intercept: EmulatorOptions["intercept"] = (request, response, proceed) =>
-      request?.method === "DELETE" && ++deletions === 1 ? lostResponse(response, proceed) : proceed();
+    const intercept: EmulatorOptions["intercept"] = (respond, request) =>
+      request?.method === "DELETE" && ++deletions === 1 ? lostResponse(respond) : respond();
     const { stdout, ...others } = await compare({ run, bundles }, intercept);
     expect(others).toEqual({ exitCode: 1, stderr: "The comparison could not finish: socket hang up\n", left: [] });
     expect(stdout).toMatch(/\nIncomplete: 20 same, 0 different, 0 skipped\n$/);

@@ -15,8 +15,8 @@ import { test, type TestEmulator } from "./support/fixtures.ts";
 import { comparable, decode, type RawRequest, send, sendCase } from "./support/requests.ts";
 
 const listedVersions =
-  "2020-07-20-preview2, 2021-02-22-preview1, 2021-03-07, 2021-10-31-preview, " +
-  "2021-11-01, 2022-06-01, 2022-10-01, 2023-10-01";
+  "2020-07-20-preview2, 2021-03-07, 2021-10-31-preview, 2021-11-01, 2022-06-01, 2022-10-01, 2023-10-01, " +
+  "2025-03-02-preview, 2025-06-30";
 
 /** An address of this machine in a network, if it has one. */
 const ownAddress = Object.values(networkInterfaces())
@@ -42,7 +42,7 @@ describe.concurrent("the emulator", () => {
           "api-supported-versions": listsVersions ? listedVersions : undefined,
           "ms-cv": "<valid>",
           "request-context": "appId=",
-          "strict-transport-security": "max-age=2592000",
+          "strict-transport-security": "max-age=31536000;includeSubDomains",
           "x-processing-time": "<valid>",
           "x-cache": "CONFIG_NOCACHE",
           "x-azure-ref": "<valid>",

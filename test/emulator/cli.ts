@@ -23,8 +23,13 @@ const parent = process.ppid;
 const port = readPort();
 const emulator = await startEmulator({
   port,
-  onResponse: ({ method, path }, { status }, milliseconds) =>
-    console.error(`${method} ${path} ${status} ${milliseconds.toFixed(1)} ms`),
+  intercept: async (respond, request) => {
+    const started = performance.now();
+    const response = await respond();
+    const duration = (performance.now() - started).toFixed(1);
+    if (request) console.error(`${request.method} ${request.path} ${response.status} ${duration} ms`);
+    return response;
+  },
 }).catch((error) =>
   refuse(
     error.code === "EADDRINUSE"

@@ -1,15 +1,18 @@
 // Faults to inject into the responses of the emulator. Only `delay` and `lostResponse` carry out the operation.
 
-import type { ServerResponse } from "node:http";
-import { setTimeout as wait } from "node:timers/promises";
+import { setInterval, setTimeout as wait } from "node:timers/promises";
+import type { Response } from "./messages.ts";
 
-/** Responds instead of the emulator, or calls `proceed` for the response of the emulator. */
-export type Fault = (response: ServerResponse, proceed: () => Promise<void>) => unknown;
+/**
+ * Returns the response to send, or undefined to close the connection without a response.
+ * @param respond Carries out the operation and returns the emulator's response.
+ */
+export type Fault = (respond: () => Promise<Response>) => Response | undefined | Promise<Response | undefined>;
 
 /** Responds with this status, body (a string as plain text, otherwise JSON), and headers. */
 export function respondWith(status: number, body: object | string, headers: Record<string, string> = {}): Fault {
   const [text, type] = typeof body === "string" ? [body, "text/plain"] : [JSON.stringify(body), "application/json"];
-  return (response) => response.writeHead(status, { "Content-Type": type, ...headers }).end(text);
+  return () => ({ status, headers: { "Content-Type": type, ...headers }, body: text });
 }
 
 /** Responds with an error in the format of the service. */
@@ -27,34 +30,31 @@ export function htmlPage(status: number, headers?: Record<string, string>): Faul
 export const notJson = respondWith(200, "Not {JSON", { "Content-Type": "application/json" });
 
 /** Closes the connection before responding. */
-export const reset: Fault = (response) => response.destroy();
+export const reset: Fault = () => undefined;
 
 /** Closes the connection in the middle of the response. */
-export const cutOff: Fault = (response) => {
-  response.writeHead(201, { "Content-Type": "application/json", "Content-Length": 200 });
-  response.write('{"identity":{"id":"8:acs:', () => response.destroy());
-};
+export const cutOff = inParts(async function* () {
+  yield '{"identity":{"id":"8:acs:';
+  throw new Error("The rest of the response is cut off.");
+});
 
 /** Carries out the operation, then closes the connection before responding. */
-export const lostResponse: Fault = (response, proceed) => {
-  response.flushHeaders = () => {};
-  response.end = () => response.destroy();
-  return proceed();
-};
+export const lostResponse: Fault = (respond) => respond().then(() => undefined);
 
 /** Never responds. */
-export const silence: Fault = () => {};
+export const silence: Fault = () => new Promise(() => {});
 
 /** Carries out the operation after this many milliseconds. */
 export function delay(milliseconds: number): Fault {
-  return (_response, proceed) => wait(milliseconds).then(proceed);
+  return (respond) => wait(milliseconds).then(respond);
 }
 
 /** Sends a space at this interval, in milliseconds, and never finishes. */
 export function drip(milliseconds: number): Fault {
-  return (response) => {
-    response.writeHead(201, { "Content-Type": "application/json" });
-    const timer = setInterval(() => response.write(" "), milliseconds);
-    response.on("close", () => clearInterval(timer));
-  };
+  return inParts(() => setInterval(milliseconds, " "));
+}
+
+/** Responds 201 with a body that is sent in parts. */
+function inParts(parts: () => AsyncIterable<string>): Fault {
+  return () => ({ status: 201, headers: { "Content-Type": "application/json" }, body: parts() });
 }

@@ -16,33 +16,39 @@ export interface Request {
   body: Buffer;
 }
 
-/** A response, without the headers that `server.ts` adds to every one. */
+/** A response with all its headers, except those of the connection: Node adds `Date`, `Connection`, and a length. */
 export interface Response {
   status: number;
   headers: Record<string, string>;
-  body?: object;
+  /** The body, or its parts: if they fail, the connection is closed in the middle of the body. */
+  body: string | AsyncIterable<string>;
 }
 
 /** A regular expression for a GUID, as it occurs in an ID. */
 export const guid = "[\\da-f]{8}(?:-[\\da-f]{4}){3}-[\\da-f]{12}";
 
-// The list in the most recent recording, from October 2023. Whether the service lists newer versions today is unknown.
-const listedVersions =
-  "2020-07-20-preview2, 2021-02-22-preview1, 2021-03-07, 2021-10-31-preview, " +
-  "2021-11-01, 2022-06-01, 2022-10-01, 2023-10-01";
-const versionHeader = { "api-supported-versions": listedVersions };
+// The list in the recordings from June to September 2025, the newest ones.
+const versionHeader = {
+  "api-supported-versions":
+    "2020-07-20-preview2, 2021-03-07, 2021-10-31-preview, 2021-11-01, 2022-06-01, 2022-10-01, 2023-10-01, " +
+    "2025-03-02-preview, 2025-06-30",
+};
 
-/** Returns the response of an operation, with JSON or empty. */
-export function success(status: number, body?: object): Response {
-  return { status, headers: versionHeader, body };
+/** Returns the response of an operation, with JSON or empty. [recorded] */
+export function success(status: number, value?: object): Response {
+  const type = value && { "Content-Type": "application/json; charset=utf-8" };
+  const ranges = status === 200 && { "Accept-Ranges": "bytes" };
+  return { status, headers: { ...versionHeader, ...type, ...ranges }, body: value ? JSON.stringify(value) : "" };
 }
 
 /** Returns the error response of an operation. */
 export function failure(status: number, code: string, message: string, target?: string): Response {
-  return { status, headers: versionHeader, body: { error: { code, message, target } } };
+  const response = rejection(status, code, message, target);
+  return { ...response, headers: { ...versionHeader, ...response.headers } };
 }
 
 /** Returns an error response from before the operation: without `api-supported-versions`. [recorded] */
 export function rejection(status: number, code: string, message: string, target?: string): Response {
-  return { status, headers: {}, body: { error: { code, message, target } } };
+  const headers = { "Content-Type": "application/json", "Transfer-Encoding": "chunked" };
+  return { status, headers, body: JSON.stringify({ error: { code, message, target } }) };
 }

@@ -8,6 +8,7 @@ import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo, Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { generate as generateCertificate } from "selfsigned";
 import { accessKey, authenticate, signIn } from "./authentication.ts";
 import { failure, type Request, type Response } from "./messages.ts";
@@ -35,10 +36,15 @@ const certificate = generateCertificate([{ name: "commonName", value: "localhost
 export interface EmulatorOptions {
   /** The port; 0, the default, picks a free one. */
   port?: number;
-  /** Called for each request, or with undefined for a sign-in to Microsoft Entra ID. Responds, or calls `proceed`. */
-  intercept?: (request: Request | undefined, response: ServerResponse, proceed: () => Promise<void>) => unknown;
-  /** Called after each response with its duration in milliseconds. */
-  onResponse?: (request: Request, response: Response, milliseconds: number) => void;
+  /**
+   * Returns the response to a request, or undefined to close the connection without a response.
+   * @param respond Carries out the operation and returns the emulator's response.
+   * @param request The request, or undefined for a sign-in to Microsoft Entra ID.
+   */
+  intercept?: (
+    respond: () => Promise<Response>,
+    request?: Request,
+  ) => Response | undefined | Promise<Response | undefined>;
 }
 
 export type Emulator = Awaited<ReturnType<typeof startEmulator>>;
@@ -47,11 +53,7 @@ export type Emulator = Awaited<ReturnType<typeof startEmulator>>;
  * Starts an emulator of one ACS resource. Rejects with `EADDRINUSE` if the port is in use.
  * @returns The settings for clients, the existing identities, a temporary folder, and a function to stop the emulator.
  */
-export async function startEmulator({
-  port = 0,
-  intercept = (_request, _response, proceed) => proceed(),
-  onResponse,
-}: EmulatorOptions = {}) {
+export async function startEmulator({ port = 0, intercept = (respond) => respond() }: EmulatorOptions = {}) {
   const resource = new Service();
 
   async function serve(incoming: IncomingMessage, outgoing: ServerResponse) {
@@ -61,28 +63,29 @@ export async function startEmulator({
     const respond = async () => {
       const tooLarge = failure(413, "RequestTooLarge", `The body is larger than ${largestBody} bytes.`); // [chosen]
       const response = body ? (authenticate(request) ?? (await resource.respond(request))) : tooLarge;
-      const milliseconds = performance.now() - started;
-      outgoing.on("finish", () => onResponse?.(request, response, milliseconds));
-      send(outgoing, response, request.headers["x-ms-client-request-id"], milliseconds);
+      return withCommonHeaders(response, request, performance.now() - started);
     };
-    await intercept(request, outgoing, respond);
+    await send(outgoing, await intercept(respond, request));
   }
 
   async function serveSignIn(incoming: IncomingMessage, outgoing: ServerResponse) {
     if (incoming.headers["x-identity-header"] !== signInSecret) return outgoing.writeHead(401).end();
-    const { query } = toRequest(incoming);
-    await intercept(undefined, outgoing, async () => {
-      outgoing.writeHead(200, { "Content-Type": "application/json" });
-      outgoing.end(JSON.stringify(signIn(new URLSearchParams(query).get("resource") ?? "")));
-    });
+    const resource = new URLSearchParams(toRequest(incoming).query).get("resource") ?? "";
+    const headers = { "Content-Type": "application/json" };
+    const respond = async () => ({ status: 200, headers, body: JSON.stringify(signIn(resource)) });
+    await send(outgoing, await intercept(respond));
   }
 
   const { private: key, cert } = await certificate;
-  const service = createHttpsServer({ key, cert }, (request, response) => {
-    // Reached when a client disconnects during its request, or by a bug in the emulator, which then keeps running.
-    serve(request, response).catch(() => response.destroy());
+  // A client disconnected, a fault cut the response off, or the emulator has a bug, after which it keeps running.
+  const destroy = (response: ServerResponse) => () => response.destroy();
+  // Without a time limit for idle connections, Node does not send `Keep-Alive`, which the service does not send either.
+  const service = createHttpsServer({ key, cert, keepAliveTimeout: 0 }, (request, response) => {
+    serve(request, response).catch(destroy(response));
   });
-  const signInService = createHttpServer((request, response) => void serveSignIn(request, response));
+  const signInService = createHttpServer((request, response) => {
+    serveSignIn(request, response).catch(destroy(response));
+  });
   const signInSecret = randomUUID();
   const endpoint = `https://127.0.0.1:${await listen(service, port)}/`;
   const signInEndpoint = `http://127.0.0.1:${await listen(signInService, 0)}/token`;
@@ -137,24 +140,33 @@ async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
   return Buffer.concat(chunks);
 }
 
-/** Sends a response with the recorded headers: a length and a charset on success, neither on errors, never `Server`. */
-function send(outgoing: ServerResponse, response: Response, requestId: string | undefined, milliseconds: number) {
+/** Returns a response with the headers that every response of the service has. [recorded] */
+function withCommonHeaders(response: Response, request: Request, milliseconds: number): Response {
+  const requestId = request.headers["x-ms-client-request-id"];
+  const time = new Date().toISOString().replace(/[-:]|\.\d+/g, "");
+  const headers = {
+    "Request-Context": "appId=",
+    "MS-CV": `${randomBytes(17).toString("base64").slice(0, 22)}.2.0`,
+    "Strict-Transport-Security": "max-age=31536000;includeSubDomains",
+    ...(requestId && { "x-ms-client-request-id": requestId }),
+    ...response.headers,
+    "X-Processing-Time": `${Math.ceil(milliseconds)}ms`,
+    "X-Cache": "CONFIG_NOCACHE",
+    "x-azure-ref": `${time}-${randomBytes(24).toString("hex")}`,
+  };
+  return { ...response, headers };
+}
+
+/** Sends a response, or closes the connection. Rejects if the client disconnects or the parts of the body fail. */
+async function send(outgoing: ServerResponse, response: Response | undefined) {
+  if (!response) return outgoing.destroy();
   const { status, headers, body } = response;
   outgoing.statusCode = status;
-  outgoing.setHeader("Request-Context", "appId=");
-  outgoing.setHeader("MS-CV", `${randomBytes(17).toString("base64").slice(0, 22)}.0`);
-  outgoing.setHeader("Strict-Transport-Security", "max-age=2592000");
-  if (requestId) outgoing.setHeader("x-ms-client-request-id", requestId);
-  for (const [name, value] of Object.entries(headers)) outgoing.setHeader(name, value);
-  outgoing.setHeader("X-Processing-Time", `${Math.ceil(milliseconds)}ms`);
-  outgoing.setHeader("X-Cache", "CONFIG_NOCACHE");
-  outgoing.setHeader("X-Azure-Ref", `0${randomBytes(39).toString("base64")}`);
-  if (!body) return outgoing.end();
-
-  const isSuccess = status < 300;
-  outgoing.setHeader("Content-Type", isSuccess ? "application/json; charset=utf-8" : "application/json");
-  if (!isSuccess) outgoing.flushHeaders(); // Without the body, Node does not know its length and sends it in chunks.
-  outgoing.end(JSON.stringify(body));
+  outgoing.setHeaders(new Map(Object.entries(headers)));
+  if (typeof body === "string") return outgoing.end(body);
+  const write = promisify<string, void>(outgoing.write.bind(outgoing));
+  for await (const part of body) await write(part);
+  outgoing.end();
 }
 
 /** Listens on the loopback interface and returns the port. */

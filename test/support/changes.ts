@@ -1,7 +1,6 @@
 // Responses that differ from those of the emulator, for the tests of npm run compare.
 
-import type { ServerResponse } from "node:http";
-import type { Request } from "../emulator/messages.ts";
+import type { Request, Response } from "../emulator/messages.ts";
 
 /** A response before it is sent. */
 interface Draft {
@@ -99,20 +98,12 @@ function encode(part: object): string {
 }
 
 /** Lets the emulator respond, with the changes that match. */
-export async function change(request: Request | undefined, response: ServerResponse, proceed: () => Promise<void>) {
+export async function change(respond: () => Promise<Response>, request?: Request): Promise<Response> {
+  const response = await respond();
   const [, alter] = changes.find(([matches]) => request && matches(request)) ?? [];
-  if (!alter) return proceed();
-  const end = response.end.bind(response);
-  response.flushHeaders = () => {};
-  response.end = ((body = "") => {
-    const headers = Object.fromEntries(
-      Object.entries(response.getHeaders()).map(([name, value]) => [name, String(value)]),
-    );
-    const draft: Draft = { host: request!.headers.host!, status: response.statusCode, headers, body };
-    alter(draft);
-    if (draft.status < 300) draft.headers["content-length"] = String(Buffer.byteLength(draft.body));
-    for (const name of response.getHeaderNames()) response.removeHeader(name);
-    return response.writeHead(draft.status, draft.headers) && end(draft.body);
-  }) as typeof response.end;
-  return proceed();
+  const headers = Object.entries(response.headers).map(([name, value]) => [name.toLowerCase(), value]);
+  const draft = { ...response, headers: Object.fromEntries(headers), body: String(response.body) };
+  const changed = { ...draft, host: request?.headers.host ?? "" };
+  alter?.(changed);
+  return changed;
 }
