@@ -4,7 +4,17 @@ import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { accessKey } from "./emulator/authentication.ts";
-import { cutOff, error, type Fault, htmlPage, lostResponse, notJson, reset, respondWith } from "./emulator/faults.ts";
+import {
+  cutOff,
+  error,
+  type Fault,
+  htmlPage,
+  lostResponse,
+  notJson,
+  reset,
+  respondWith,
+  silence,
+} from "./emulator/faults.ts";
 import { test } from "./support/fixtures.ts";
 import { hasSignals, type Result } from "./support/processes.ts";
 
@@ -55,7 +65,7 @@ const table = faults.flatMap(([name, fault, message, hasRequestId, advice]) =>
 describe.concurrent("the clean-up", () => {
   test("gives up after 10 seconds", async ({ emulator, walk }) => {
     emulator.always("issue", error(400, "ValidationError", "Wrong."));
-    emulator.always("delete", () => {});
+    emulator.always("delete", silence);
     const started = Date.now();
     const lines = explanation(await walk(emulator.settings));
     expect(lines.at(-1)).toMatch(/^Could not confirm the deletion of 8:acs:/);

@@ -60,9 +60,9 @@ describe.concurrent("an interruption", () => {
       const [name, expected] = signal;
       let child!: ChildProcess;
       // The service creates the second identity and responds half a second after the signal.
-      emulator.once(3, (response, proceed) => {
+      emulator.once(3, (respond) => {
         child.kill(name);
-        return delay(500)(response, proceed);
+        return delay(500)(respond);
       });
       const { exitCode, stderr } = await walk(emulator.settings, [], { onStart: (started) => (child = started) });
       expect({ exitCode, stderr }).toEqual({ exitCode: expected, stderr: `${interrupted}Identities deleted: 2\n` });
@@ -78,9 +78,10 @@ describe.concurrent("an interruption", () => {
       let child!: ChildProcess;
       let started = 0;
       let reported = 0;
-      emulator.once(2, () => {
+      emulator.once(2, (respond) => {
         started = Date.now();
         child.kill("SIGINT");
+        return silence(respond);
       });
       const { exitCode, stderr } = await walk(emulator.settings, [], {
         onStart: (process) => {
@@ -97,9 +98,9 @@ describe.concurrent("an interruption", () => {
 
   test.skipIf(!hasSignals)("by SIGINT during the last call changes the exit code", async ({ emulator, walk }) => {
     let child!: ChildProcess;
-    emulator.once(7, (response, proceed) => {
+    emulator.once(7, (respond) => {
       child.kill("SIGINT");
-      return delay(200)(response, proceed);
+      return delay(200)(respond);
     });
     const { exitCode, stderr } = await walk(emulator.settings, [], { onStart: (started) => (child = started) });
     expect({ exitCode, stderr }).toEqual({
@@ -111,9 +112,9 @@ describe.concurrent("an interruption", () => {
 
   test("by closed stdout during the last call changes the exit code", async ({ emulator, walk }) => {
     let child!: ChildProcess;
-    emulator.once(7, (response, proceed) => {
+    emulator.once(7, (respond) => {
       child.stdout!.destroy();
-      return delay(200)(response, proceed);
+      return delay(200)(respond);
     });
     const { exitCode, stderr } = await walk(emulator.settings, [], { onStart: (started) => (child = started) });
     expect(exitCode).toBe(1);
@@ -134,9 +135,9 @@ describe.concurrent("an interruption", () => {
     async ({ emulator, processes }) => {
       const command = ["npx", "tsx", "issue-access-tokens.ts"];
       const terminal = processes.openTerminal(command, { settings: emulator.settings, cwd: root });
-      emulator.once(4, (response, proceed) => {
+      emulator.once(4, (respond) => {
         terminal.type("\x03");
-        return delay(200)(response, proceed);
+        return delay(200)(respond);
       });
       const { exitCode, screen } = await terminal.ended;
       expect(exitCode).toBe(130);

@@ -1,14 +1,13 @@
 // Shared test fixtures: an emulator per test, processes that end with the test, and copies of the project.
 
 import { copyFile, mkdtemp, readFile, rm, symlink } from "node:fs/promises";
-import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { test as base } from "vitest";
 import { accessKey } from "../emulator/authentication.ts";
 import type { Fault } from "../emulator/faults.ts";
-import type { Request, Response } from "../emulator/messages.ts";
+import type { Request } from "../emulator/messages.ts";
 import { startEmulator } from "../emulator/server.ts";
 import { type Operation, route } from "../emulator/service.ts";
 import { Processes, programFile, type Result, root, type RunOptions } from "./processes.ts";
@@ -49,20 +48,20 @@ export async function startTestEmulator() {
     return [operation, call];
   }
 
-  async function intercept(request: Request | undefined, response: ServerResponse, proceed: () => Promise<void>) {
-    const targets: (Target | undefined)[] = request ? remember(request) : ["sign-in"];
-    const found = faults.find(({ target }) => targets.includes(target));
-    if (!found) return proceed();
-    if (found.once) faults.splice(faults.indexOf(found), 1);
-    await found.fault(response, proceed);
-  }
-
-  function onResponse(_request: Request, { body }: Response) {
-    const found = JSON.stringify(body ?? {}).matchAll(/"token":"([^"]+)","expiresOn":"([^"]+)"/g);
-    for (const [, token = "", expiresOn = ""] of found) tokens.push({ token, expiresOn });
-  }
-
-  const emulator = await startEmulator({ intercept, onResponse });
+  const emulator = await startEmulator({
+    async intercept(respond, request) {
+      const issue = async () => {
+        const response = await respond();
+        const found = request ? String(response.body).matchAll(/"token":"([^"]+)","expiresOn":"([^"]+)"/g) : [];
+        for (const [, token = "", expiresOn = ""] of found) tokens.push({ token, expiresOn });
+        return response;
+      };
+      const targets: (Target | undefined)[] = request ? remember(request) : ["sign-in"];
+      const found = faults.find(({ target }) => targets.includes(target));
+      if (found?.once) faults.splice(faults.indexOf(found), 1);
+      return found ? found.fault(issue) : issue();
+    },
+  });
   const ca = await readFile(emulator.certificateFile, "utf8");
   return {
     ...emulator,
