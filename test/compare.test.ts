@@ -2,145 +2,142 @@
 
 import type { ChildProcess } from "node:child_process";
 import { describe, expect } from "vitest";
-import { lostResponse } from "./emulator/faults.ts";
+import { accessKey } from "./emulator/authentication.ts";
+import { cases } from "./emulator/cases.ts";
+import { lostResponse, reset } from "./emulator/faults.ts";
+import type { Response } from "./emulator/messages.ts";
 import { type Emulator, type EmulatorOptions, startEmulator } from "./emulator/server.ts";
-import { cases } from "./recorded-cases.ts";
-import { change, changes } from "./support/changes.ts";
-import { test } from "./support/fixtures.ts";
-import { hasSignals, type Processes, root, type RunOptions } from "./support/processes.ts";
+import { test as base } from "./support/fixtures.ts";
+import { hasSignals, type Result, root, type RunOptions } from "./support/processes.ts";
 
-interface Tools {
-  run: Processes["run"];
-  bundles: { compare: string };
-}
-
-/** Runs the command with an emulator in place of a real resource. Returns its result and the IDs that are left. */
-async function compare(
-  { run, bundles }: Tools,
+type Compare = (
   intercept?: EmulatorOptions["intercept"],
-  settings: (resource: Emulator) => object = (resource) => resource.settings,
+  settingsOf?: (resource: Emulator) => object,
   onStart?: RunOptions["onStart"],
-) {
-  const resource = await startEmulator({ intercept });
-  try {
-    const result = await run([process.execPath, bundles.compare], { settings: settings(resource), onStart });
-    return { ...result, left: [...resource.identities.keys()] };
-  } finally {
-    await resource.stop();
-  }
-}
+) => Promise<Result & { left: string[] }>;
+
+/** Adds a function that runs the command and returns its result and the IDs of the identities that are left. */
+const test = base.extend<{ compare: Compare }>({
+  compare: ({ run, bundles }, use) =>
+    use(async (intercept, settingsOf = (resource) => resource.settings, onStart) => {
+      const resource = await startEmulator({ intercept });
+      const options = { settings: settingsOf(resource), onStart };
+      const result = await run([process.execPath, bundles.compare], options).finally(resource.stop);
+      return { ...result, left: [...resource.identities.keys()] };
+    }),
+});
+
+/** Returns the settings that name the host of an emulator this way, with this key. */
+const connect =
+  (host: string, key: string) =>
+  ({ endpoint, settings }: Emulator) => ({
+    ...settings,
+    COMMUNICATION_SERVICES_CONNECTION_STRING: `endpoint=${endpoint.replace("127.0.0.1", host)};accesskey=${key}`,
+  });
+const local = cases.filter(({ emulatorOnly }) => emulatorOnly).length;
+const needKey = cases.filter(({ needsAccessKey }) => needsAccessKey).length;
 
 describe.concurrent("npm run compare", () => {
-  test.for([
-    ["a connection string", "settings", 3],
-    ["an endpoint", "entraSettings", 8],
-  ] as const)("finds no difference with %s", async ([, settings, skipped], { run, bundles }) => {
-    const { stdout, ...others } = await compare({ run, bundles }, undefined, (resource) => resource[settings]);
+  test("finds no difference in a service that responds as recorded", async ({ compare }) => {
+    const { stdout, ...others } = await compare();
     expect(others).toEqual({ exitCode: 0, stderr: "", left: [] });
-    expect(stdout).not.toContain("differs");
-    const same = cases.length + 2 - skipped; // and two more lines: the list of versions, and the rounding of exp
-    expect(stdout).toContain(`\n${same} same, 0 different, ${skipped} skipped\n`);
+    // Two more lines are about the headers and the rounding of `exp`.
+    expect(stdout).toContain(`\n${cases.length - local + 2} same, 0 different, ${local} skipped\n`);
     expect(stdout).toContain("skipped  chosen    a body of 4 MB: it would waste bandwidth\n");
   });
 
-  test("finds and names each change, and shows nothing of the resource", async ({ run, bundles }) => {
-    const settings = (resource: Emulator) => ({
-      ...resource.settings,
-      COMMUNICATION_SERVICES_CONNECTION_STRING: resource.settings.COMMUNICATION_SERVICES_CONNECTION_STRING.replace(
-        "127.0.0.1",
-        "localhost",
-      ),
-    });
-    const { stdout, ...others } = await compare({ run, bundles }, change, settings);
+  test("names each difference once, ends with 1, and shows nothing of the resource", async ({ compare }) => {
+    const { stdout, ...others } = await compare(
+      async (respond, request) => {
+        const { status, headers, body } = await respond();
+        headers["Strict-Transport-Security"] = "max-age=0";
+        if (request!.query.includes("2021-11-01")) headers.Server = "Kestrel";
+        if (request!.path.includes(":revoke") && status === 204) return { status: 200, headers, body };
+        if (!request!.query.includes("2025-06-30")) return { status, headers, body };
+        const link = `https://${request!.headers.host!.toUpperCase()}/5DC4A2F4-1111-2222-3333-444444444444?eyJhbGciOi`;
+        return { status, headers, body: String(body).replace("}}", `,"link":"${link}"}}`) };
+      },
+      connect("localhost", accessKey),
+    );
     expect(others).toEqual({ exitCode: 1, stderr: "", left: [] });
-    const lines = stdout.replaceAll("\\", "");
-    for (const [, , difference] of changes) expect(lines).toContain(`\ndiffers  ${difference}`);
-    expect(stdout).not.toMatch(/eyJ|UNREADABLE|localhost|accesskey|[\da-f]{12}/i);
+    expect(stdout.match(/(?<=^differs  recorded  ).*/gm)).toEqual([
+      "revoke: 200 (emulator: 204)",
+      expect.stringMatching(/^API version 2025-06-30: 201 .*,"link":"https:\/\/<host>\/<guid>\?<token>"}} \(emu/),
+      expect.stringMatching(/^strict-transport-security: max-age=0 \(emulator: max-age=31536000;.*\) in \d\d cases$/),
+      "server: Kestrel (emulator: missing) in API version 2021-11-01",
+    ]);
+    expect(stdout).not.toMatch(/eyJ|localhost|accesskey|[\da-f]{12}/i);
   });
 
-  test("ends with 0 when only what is chosen differs", async ({ run, bundles }) => {
-    // This service deletes an identity twice.
-    const intercept: EmulatorOptions["intercept"] = async (respond, request) => {
-      const { method, path } = request!;
-      const isKnown = path.includes("00000000-0000") || path.endsWith("somebody");
-      const response = await respond();
-      if (method !== "DELETE" || isKnown) return response;
-      const { "Content-Type": _, "Transfer-Encoding": __, ...headers } = response.headers;
-      return { status: 204, headers, body: "" };
-    };
-    const { exitCode, stdout } = await compare({ run, bundles }, intercept);
-    expect(stdout.match(/^differs.*/gm)).toHaveLength(1);
-    expect(stdout).toContain("\ndiffers  chosen    delete twice: status 204 (emulator: 404), code missing");
+  test("ends with 0 if only what is chosen differs, and skips what needs an access key", async ({ compare }) => {
+    const { exitCode, stdout } = await compare(
+      async (respond, request) => {
+        const response = await respond();
+        // This service deletes an identity twice.
+        return request?.method === "DELETE" && response.status === 404 ? { ...response, status: 204 } : response;
+      },
+      ({ entraSettings }) => entraSettings,
+    );
+    expect(stdout.match(/(?<=^differs  ).*/gm)).toEqual([expect.stringMatching(/^chosen    delete twice: 204 .*404/)]);
+    expect(stdout).toContain(` 1 different, ${local + needKey} skipped\n`);
     expect(exitCode).toBe(0);
   });
 
   test.skipIf(!hasSignals).for([
     ["Ctrl+C", 130, (child: ChildProcess) => child.kill("SIGINT")],
-    ["SIGTERM", 143, (child: ChildProcess) => child.kill("SIGTERM")],
     ["closed output", 1, (child: ChildProcess) => child.stdout!.destroy()],
-  ] as const)("deletes what exists after: %s", async ([, exitCode, interrupt], { run, bundles }) => {
+  ] as const)("stops and deletes what exists after: %s", async ([, exitCode, interrupt], { compare }) => {
     let child!: ChildProcess;
     let requests = 0;
-    const intercept: EmulatorOptions["intercept"] = (respond, request) => {
-      if (++requests === 12) interrupt(child);
-      // A service that creates an identity where an error is expected.
-      if (request?.body.includes('"expiresInMinutes":59')) request.body = Buffer.from("{}");
-      return respond();
-    };
-    const onStart = (started: ChildProcess) => (child = started);
-    const { stdout, ...others } = await compare({ run, bundles }, intercept, undefined, onStart);
-    expect(others).toEqual({ exitCode, stderr: "", left: [] });
-    if (exitCode !== 1) expect(stdout).toMatch(/\nIncomplete: \d+ same, 1 different, 0 skipped\n$/);
+    let another: Response | undefined;
+    const result = await compare(
+      async (respond, request) => {
+        if (++requests === 12) interrupt(child);
+        const response = await respond();
+        // This service creates an identity where an error is expected.
+        another ??= await respond();
+        return request?.body.includes('"expiresInMinutes":59') ? another : response;
+      },
+      undefined,
+      (started) => (child = started),
+    );
+    expect(result).toMatchObject({ exitCode, stderr: "", left: [] });
     expect(requests).toBeLessThan(30);
   });
 
-  test("ends with 1, and names what could not be deleted, after deleting the rest", async ({ run, bundles }) => {
-    let creations = 0;
-    let failed = "";
-    const intercept: EmulatorOptions["intercept"] = (respond, request) => {
-      const { method, path, body } = request!;
-      if (body.toString() === '{"createTokenWithScopes":["chat"]}') creations++; // Only the last four have this body.
-      if (method !== "DELETE" || creations < 4) return respond();
-      failed ||= path;
-      return failed === path ? undefined : respond();
-    };
-    const { stderr, exitCode, left } = await compare({ run, bundles }, intercept);
-    expect(stderr).toBe(`These identities could not be deleted: ${left[0]}\n`);
+  test("ends with 1, and deletes what still exists, if a response is lost", async ({ compare }) => {
+    let deletions = 0;
+    const { stdout, ...others } = await compare((respond, request) =>
+      request?.method === "DELETE" && ++deletions === 1 ? lostResponse(respond) : respond(),
+    );
+    expect(others).toEqual({ exitCode: 1, stderr: "The comparison could not finish: socket hang up\n", left: [] });
+    expect(stdout).toMatch(/\nIncomplete: \d\d same, 0 different, 0 skipped\n$/);
+  });
+
+  test("ends with 1, and names what could not be deleted, after deleting the rest", async ({ compare }) => {
+    let failing: string | undefined;
+    const { stderr, exitCode, left } = await compare((respond, request) => {
+      if (request?.method === "DELETE") failing ??= request.path;
+      return request?.path === failing ? reset(respond) : respond();
+    });
+    expect(stderr).toContain(`\nThese identities could not be deleted: ${left[0]}\n`);
     expect({ exitCode, left }).toEqual({ exitCode: 1, left: [expect.any(String)] });
   });
 
-  test("ends with 1, and deletes what still exists, when a response is lost", async ({ run, bundles }) => {
-    let deletions = 0;
-    const intercept: EmulatorOptions["intercept"] = (respond, request) =>
-      request?.method === "DELETE" && ++deletions === 1 ? lostResponse(respond) : respond();
-    const { stdout, ...others } = await compare({ run, bundles }, intercept);
-    expect(others).toEqual({ exitCode: 1, stderr: "The comparison could not finish: socket hang up\n", left: [] });
-    expect(stdout).toMatch(/\nIncomplete: 20 same, 0 different, 0 skipped\n$/);
+  test.for([
+    ["1 if the access key is wrong", connect("127.0.0.1", "eA=="), 1, /^The comp.* failed: 401 .*"code":"Denied"/],
+    ["2 if the settings are missing", () => ({}), 2, /^Set COMMUNICATION_SERVICES_CONNECTION_STRING or .*\n$/],
+    ["2 if the settings are invalid", connect("127.0.0.1", "a;accesskey=b"), 2, /^Set COMMUNICATION_.*\n$/],
+  ] as const)("ends with %s", async ([, settingsOf, exitCode, error], { compare }) => {
+    expect(await compare(undefined, settingsOf)).toMatchObject({ exitCode, stderr: expect.stringMatching(error) });
   });
 
-  test("ends with 1, and shows the response, when the access key is wrong", async ({ run, bundles }) => {
-    const settings = ({ endpoint, settings }: Emulator) => ({
-      ...settings,
-      COMMUNICATION_SERVICES_CONNECTION_STRING: `endpoint=${endpoint};accesskey=d3Jvbmc=`,
-    });
-    const { exitCode, stderr } = await compare({ run, bundles }, undefined, settings);
-    expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/^The comparison could not finish: Creating an identity failed: 401 .*"code":"Denied"/);
-  });
-
-  test("ends with 1 when nothing responds", async ({ run }) => {
+  test("ends with 1 if nothing responds", async ({ run }) => {
     const settings = { COMMUNICATION_SERVICES_CONNECTION_STRING: "endpoint=https://127.0.0.1:1/;accesskey=abcd" };
     const { exitCode, stderr } = await run(["npm", "run", "--silent", "compare"], { settings, cwd: root });
-    expect(exitCode).toBe(1);
-    expect(stderr).toBe("The comparison could not finish: connect ECONNREFUSED <host>\n");
-  });
-
-  test("ends with 2 when the settings are missing or invalid", async ({ run, bundles, clone }) => {
-    for (const value of ["", "endpoint=https://127.0.0.1/", "endpoint=https://127.0.0.1/;accesskey=a;accesskey=b"]) {
-      const settings = { COMMUNICATION_SERVICES_CONNECTION_STRING: value };
-      const result = await run([process.execPath, bundles.compare], { settings, cwd: clone });
-      expect(result).toMatchObject({ exitCode: 2, stdout: "" });
-      expect(result.stderr).toMatch(/^Set COMMUNICATION_SERVICES_CONNECTION_STRING or .*\n$/);
-    }
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 1,
+      stderr: "The comparison could not finish: connect ECONNREFUSED <host>\n",
+    });
   });
 });

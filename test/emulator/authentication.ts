@@ -10,21 +10,29 @@ export const accessKey = Buffer.from("This access key of the emulator is public 
 
 const audience = "https://communication.azure.com";
 const entraKey = randomBytes(32);
+const clockMargin = 5 * 60_000; // milliseconds [reported]
 const denied = rejection(401, "Denied", "Denied by the resource provider."); // [reported]
+// The message was reported for the e-mail API, which has the same access keys. The code was not. [chosen]
+const wrongClock = rejection(
+  401,
+  "Denied",
+  "The given request could not be resolved.\nThe time difference between the originating client and the server is " +
+    "greater than the allowed margin of 5 minutes.",
+);
 
 /**
  * Returns the error response to a request that is not authenticated, and undefined for one that is.
- * @param now The time in milliseconds since 1970, at which a token of Microsoft Entra ID may have expired.
+ * @param now The time of the service in milliseconds since 1970.
  */
 export function authenticate(request: Request, now = Date.now()): Response | undefined {
   const [scheme, credentials = ""] = (request.headers.authorization ?? "").split(/ (.*)/s);
   if (scheme === "Bearer") return isEntraToken(credentials, now) ? undefined : denied;
-  if (scheme === "HMAC-SHA256") return checkSignature(request, credentials);
+  if (scheme === "HMAC-SHA256") return checkSignature(request, credentials, now);
   return denied; // [chosen]
 }
 
-/** Checks the signature of an access key, with any date. [chosen] */
-function checkSignature({ method, path, query, headers, body }: Request, credentials: string): Response | undefined {
+function checkSignature(request: Request, credentials: string, now: number): Response | undefined {
+  const { method, path, query, headers, body } = request;
   const [, signedHeaders = "", signature = ""] = /^SignedHeaders=([^&]+)&Signature=(.+)$/.exec(credentials) ?? [];
   const contentHash = createHash("sha256").update(body).digest("base64");
   if (headers["x-ms-content-sha256"] !== contentHash) {
@@ -32,8 +40,8 @@ function checkSignature({ method, path, query, headers, body }: Request, credent
   }
   // The list of headers varies: older SDKs sign `date` instead of `x-ms-date`. [source]
   const names = signedHeaders.toLowerCase().split(";");
-  const hasDate = names.includes("x-ms-date") || names.includes("date");
-  if (!hasDate || !names.includes("host") || !names.includes("x-ms-content-sha256")) return denied;
+  const dateName = names.find((name) => name === "x-ms-date" || name === "date");
+  if (!dateName || !names.includes("host") || !names.includes("x-ms-content-sha256")) return denied;
 
   // The Java SDK signs the host without its port. [source]
   const host = headers.host ?? "";
@@ -42,7 +50,9 @@ function checkSignature({ method, path, query, headers, body }: Request, credent
     const text = `${method}\n${path}${query}\n${values.join(";")}`;
     return signature === createHmac("sha256", Buffer.from(accessKey, "base64")).update(text).digest("base64");
   });
-  return isSigned ? undefined : denied;
+  if (!isSigned) return denied;
+  const isInTime = Math.abs(Date.parse(headers[dateName] ?? "") - now) <= clockMargin;
+  return isInTime ? undefined : wrongClock;
 }
 
 /**

@@ -5,16 +5,16 @@ import { randomUUID } from "node:crypto";
 import { failure, guid, rejection, type Request, type Response, success } from "./messages.ts";
 import { type AccessToken, issueToken } from "./tokens.ts";
 
-// 2020-07-20-preview2 had different paths and JSON. It was reported to be rejected even though the service listed it.
-// 2025-03-02-preview added what has been withdrawn since. The operations are the same in all others. [specified]
+// The operations are the same in all of these. [specified] Of the versions that the service listed in 2025, it accepts
+// all but 2020-07-20-preview2, which had different paths and JSON and was reported to be rejected.
 const supportedVersions = [
-  "2021-02-22-preview1",
   "2021-03-07",
   "2021-10-31-preview",
   "2021-11-01",
   "2022-06-01",
   "2022-10-01",
   "2023-10-01",
+  "2025-03-02-preview",
   "2025-06-30",
   "2026-07-22",
   "2026-09-23",

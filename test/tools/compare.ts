@@ -9,9 +9,9 @@ import https from "node:https";
 import { setTimeout as wait } from "node:timers/promises";
 import dotenv from "dotenv";
 import { accessKey, signIn } from "../emulator/authentication.ts";
+import { type Case, cases, type Expected } from "../emulator/cases.ts";
 import { guid } from "../emulator/messages.ts";
 import { startEmulator } from "../emulator/server.ts";
-import { cases } from "../recorded-cases.ts";
 import { comparable, decode, type RawResponse, type Resource, send, sendCase } from "../support/requests.ts";
 
 const audience = "https://communication.azure.com/";
@@ -19,6 +19,9 @@ const audience = "https://communication.azure.com/";
 /** The IDs of the identities that exist. The service cannot list them. */
 const existing = new Set<string>();
 const counts = { same: 0, differs: 0, skipped: 0 };
+/** Differences in headers, with the names of the cases in which they occur, and whether a recording shows otherwise. */
+type Differences = Map<string, { names: string[]; isRecorded: boolean }>;
+
 let hasRecordedDifference = false;
 let host = "<host>"; // of the resource, once it is known
 
@@ -51,66 +54,53 @@ function mask(text: string): string {
 function report(result: keyof typeof counts, isRecorded: boolean, text: string) {
   counts[result]++;
   if (result === "differs" && isRecorded) hasRecordedDifference = true;
-  console.log(mask(`${result.padEnd(8)} ${isRecorded ? "recorded" : "chosen  "}  ${text}`));
+  console.log(mask(`${result.padEnd(8)} ${isRecorded ? "recorded" : "chosen  "}  ${text.replaceAll(/\s+/g, " ")}`));
 }
 
-/** Returns the parts of a response that are compared, by name. */
-function parts(response: RawResponse): Record<string, unknown> {
-  const { status, headers, body } = comparable(response);
-  // Which versions a service lists depends on its age. The list has a line of its own in the report.
-  const versions = headers["api-supported-versions"] && "<list>";
-  return { status, ...bodyParts(body), ...headers, "api-supported-versions": versions };
+/** Returns a value of the resource that differs from the emulator's, and the latter. */
+function difference(actual = "missing", emulated = "missing"): string {
+  return `${actual} (emulator: ${emulated})`;
 }
 
-function bodyParts(body: string): Record<string, unknown> {
-  if (!body.includes('"error"')) return { body: body || undefined };
-  try {
-    const { error, ...others } = JSON.parse(body);
-    const { code, message, target, ...details } = error;
-    const rest = { ...others, ...details };
-    return { code, message, target, body: Object.keys(rest).length > 0 ? JSON.stringify(rest) : undefined };
-  } catch {
-    return { body };
+/** Returns whether the source of a case shows the status and body (or, if so named, the headers) of its response. */
+function isKnown({ source }: Case, part = "body"): boolean {
+  return source.startsWith("recorded") || (part === "body" && !source.startsWith("chosen"));
+}
+
+/** Sends a case to both, reports whether status and body differ, and collects the headers that do. */
+async function compareCase(testCase: Case, resource: Resource, emulator: Resource, headers: Differences) {
+  const actual = comparable(await sendCase(resource, testCase.request, existing));
+  const emulated = comparable(await sendCase(emulator, testCase.request));
+  const show = ({ status, body }: Expected) => `${status} ${body}`.trim();
+  const isSame = show(actual) === show(emulated);
+  const text = isSame ? testCase.name : `${testCase.name}: ${difference(show(actual), show(emulated))}`;
+  report(isSame ? "same" : "differs", isKnown(testCase), text);
+  if (actual.status !== emulated.status) return; // The headers depend on the status.
+  for (const name of Object.keys({ ...emulated.headers, ...actual.headers })) {
+    const [value, emulatedValue] = [actual.headers[name], emulated.headers[name]];
+    if (value === emulatedValue) continue;
+    const found = `${name}: ${difference(value, emulatedValue)}`;
+    // The list of versions depends on the age of the service.
+    const isRecorded = isKnown(testCase, "headers") && !(name === "api-supported-versions" && value && emulatedValue);
+    const { names = [], isRecorded: wasRecorded = false } = headers.get(found) ?? {};
+    headers.set(found, { names: [...names, testCase.name], isRecorded: wasRecorded || isRecorded });
   }
 }
 
-/** Returns whether the source of a case shows this part of the response: only recordings show all headers. */
-function isKnown(source: string, part: string): boolean {
-  if (source.startsWith("recorded")) return true;
-  return !source.startsWith("chosen") && ["status", "code", "message", "target", "body"].includes(part);
-}
-
-/** Sends a case to both, and reports the differences. Returns the response of the resource and of the emulator. */
-async function compareCase({ name, source, request }: (typeof cases)[number], resource: Resource, emulator: Resource) {
-  const responses = [await sendCase(resource, request, existing), await sendCase(emulator, request)] as const;
-  const [actual, emulated] = [parts(responses[0]), parts(responses[1])];
-  const show = (value: unknown) => (value === undefined ? "missing" : JSON.stringify(value));
-  const names = Object.keys({ ...emulated, ...actual }).filter((part) => actual[part] !== emulated[part]);
-  const found = names.map((part) => `${part} ${show(actual[part])} (emulator: ${show(emulated[part])})`).join(", ");
-  const isRecorded = found ? names.some((part) => isKnown(source, part)) : !source.startsWith("chosen");
-  report(found ? "differs" : "same", isRecorded, found ? `${name}: ${found}` : name);
-  return responses;
-}
-
-/** Compares the cases, one request after the other, then the lists of API versions in their responses. */
+/** Compares the cases, one request after the other, then reports each difference in the headers once. */
 async function compareCases(resource: Resource, emulator: Resource) {
-  const lists = new Set<unknown>();
-  let emulatedList: unknown;
+  const headers: Differences = new Map();
   for (const testCase of cases) {
-    if (process.exitCode !== undefined) return;
-    const reason =
-      testCase.emulatorOnly ?? (testCase.needsAccessKey && !resource.accessKey && "it needs an access key");
-    if (reason) {
-      report("skipped", !testCase.source.startsWith("chosen"), `${testCase.name}: ${reason}`);
-      continue;
-    }
-    const [actual, emulated] = await compareCase(testCase, resource, emulator);
-    lists.add(actual.headers["api-supported-versions"]);
-    emulatedList ??= emulated.headers["api-supported-versions"];
+    if (process.exitCode !== undefined) break;
+    const needsKey = testCase.needsAccessKey && !resource.accessKey && "it needs an access key";
+    const reason = testCase.emulatorOnly ?? needsKey;
+    if (reason) report("skipped", isKnown(testCase), `${testCase.name}: ${reason}`);
+    else await compareCase(testCase, resource, emulator, headers);
   }
-  lists.delete(undefined);
-  const isSameList = lists.size === 1 && lists.has(emulatedList);
-  report(isSameList ? "same" : "differs", false, `the list of API versions: ${[...lists].join(" or ") || "missing"}`);
+  for (const [found, { names, isRecorded }] of headers) {
+    report("differs", isRecorded, `${found} in ${names.length > 3 ? `${names.length} cases` : names.join(", ")}`);
+  }
+  if (headers.size === 0 && process.exitCode === undefined) report("same", true, "the headers");
 }
 
 /** Reports how `exp` is rounded. The difference depends on the fraction of a second in which a token is issued. */
