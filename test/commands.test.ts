@@ -43,12 +43,15 @@ describe.concurrent("npm run emulator", () => {
       child.stdout!.on("data", (data) => (stdout += data));
       child.stderr!.on("data", (data) => (stderr += data));
     };
-    const ended = processes.run(command, { cwd: root, onStart });
-    while (!stdout.includes("NODE_EXTRA_CA_CERTS") || !stderr.includes("IDENTITY_HEADER"))
+    const ended = processes.run(command, { cwd: root, input: null, onStart });
+    while (!stdout.includes("NODE_EXTRA_CA_CERTS") || !stderr.includes("trustStorePassword"))
       await Promise.race([once(child.stdout!, "data"), once(child.stderr!, "data")]);
     const settings = dotenv.parse(stdout);
     const entraSettings = dotenv.parse(stderr.slice(stderr.indexOf("For Microsoft Entra ID")));
-    return { child, ended, settings, entraSettings };
+    const powerShell = Object.fromEntries(
+      [...stderr.matchAll(/^ *\$env:(\w+)="(.+)"$/gm)].map((match) => match.slice(1)),
+    );
+    return { child, ended, settings, entraSettings, powerShell };
   }
 
   test("prints settings for clients in other processes, and logs their requests", async ({
@@ -57,8 +60,10 @@ describe.concurrent("npm run emulator", () => {
     walk,
   }) => {
     const command = [process.execPath, bundles.emulator];
-    const { child, ended, settings, entraSettings } = await serve(processes, command);
+    const { child, ended, settings, entraSettings, powerShell } = await serve(processes, command);
     const { NODE_EXTRA_CA_CERTS } = settings;
+    expect({ ...entraSettings, ...settings }).toMatchObject(powerShell);
+    expect(Object.keys(powerShell)).toHaveLength(5);
     expect(await walk(settings)).toMatchObject({ exitCode: 0, stderr: "" });
     expect(await walk({ ...entraSettings, NODE_EXTRA_CA_CERTS })).toMatchObject({ exitCode: 0, stderr: "" });
     child.kill("SIGTERM");
@@ -66,8 +71,8 @@ describe.concurrent("npm run emulator", () => {
     expect(exitCode).toBe(hasSignals ? 0 : null);
     const lines = stdout.trim().split("\n");
     expect(lines.map((line) => line.replace(/".+"/, "..."))).toEqual([
-      "COMMUNICATION_SERVICES_CONNECTION_STRING=...",
-      "NODE_EXTRA_CA_CERTS=...",
+      "export COMMUNICATION_SERVICES_CONNECTION_STRING=...",
+      "export NODE_EXTRA_CA_CERTS=...",
     ]);
     expect(stderr.match(/^(POST|DELETE) \S+ 20\d \d+\.\d ms$/gm)).toHaveLength(14);
   });
@@ -78,6 +83,21 @@ describe.concurrent("npm run emulator", () => {
     await ended; // Resolves when no process holds its stdout any more.
     await expect(access(settings.NODE_EXTRA_CA_CERTS!)).rejects.toThrow("ENOENT");
   });
+
+  test.skipIf(!hasSignals)(
+    "without npm and a terminal, continues after its shell ends and after a hangup",
+    async ({ bundles, processes, walk }) => {
+      const shell = ["sh", "-c", '"$0" "$1" & read line', process.execPath, bundles.emulator];
+      const { child, ended, settings } = await serve(processes, shell);
+      child.stdin!.end("\n");
+      await once(child, "exit");
+      process.kill(-child.pid!, "SIGHUP");
+      expect(await walk(settings)).toMatchObject({ exitCode: 0, stderr: "" });
+      process.kill(-child.pid!, "SIGTERM");
+      await ended;
+      await expect(access(settings.NODE_EXTRA_CA_CERTS!)).rejects.toThrow("ENOENT");
+    },
+  );
 
   test("explains in one sentence why it cannot start", async ({ bundles, emulator, run }) => {
     const { port } = new URL(emulator.endpoint);

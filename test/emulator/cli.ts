@@ -1,5 +1,6 @@
 // Runs the emulator until Ctrl+C: npm run emulator [-- --port <number>]
 
+import { isatty } from "node:tty";
 import { parseArgs } from "node:util";
 import { startEmulator } from "./server.ts";
 
@@ -39,26 +40,40 @@ const emulator = await startEmulator({
 );
 
 const stop = () => emulator.stop().then(() => process.exit());
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, stop);
-// A SIGTERM sent to npm ends npm and its shell but does not reach this process.
-setInterval(() => process.ppid !== parent && stop(), 250).unref();
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, stop);
+// Node undoes what nohup does: without a terminal, as with `nohup node ... &`, a hangup is ignored here.
+const hasTerminal = [0, 1, 2].some(isatty);
+process.on("SIGHUP", () => hasTerminal && stop());
+// A SIGTERM sent to npm ends npm and its shell but does not reach this process. Any other parent can end without it.
+if (process.env.npm_lifecycle_event === "emulator") setInterval(() => process.ppid !== parent && stop(), 250).unref();
 // The reader may close its end at any time.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 
-// These lines work in both a shell and a .env file, and Node accepts forward slashes on Windows.
-for (const [name, value] of Object.entries(emulator.settings)) console.log(`${name}="${value.replaceAll("\\", "/")}"`);
+/** Formats environment variables for a shell: one per line, with this prefix. Node accepts forward slashes on Windows. */
+function format(settings: object, prefix: "export " | "  export " | "  $env:"): string {
+  const lines = Object.entries(settings).map(([name, value]) => `${prefix}${name}="${value.replaceAll("\\", "/")}"`);
+  return lines.join("\n");
+}
 
-const { NODE_EXTRA_CA_CERTS: _, ...entraSettings } = emulator.entraSettings;
+// These lines work in both a POSIX shell and a .env file.
+console.log(format(emulator.settings, "export "));
+
+const { NODE_EXTRA_CA_CERTS: certificate, ...entraSettings } = emulator.entraSettings;
+const trustStore = `${emulator.folder}/acs.p12`.replaceAll("\\", "/");
 console.error(`
 The emulator accepts requests until Ctrl+C. Its access key is public; it generates a new certificate on each run.
-  Node    set both variables in the environment: Node does not read NODE_EXTRA_CA_CERTS from a .env file
-  Python  set REQUESTS_CA_BUNDLE to the path of the certificate
-  .NET    on Linux, set SSL_CERT_FILE to it; elsewhere, add it to the trusted certificates of the system
-  Java    keytool -importcert -noprompt -alias acs -storepass emulator -keystore acs.p12 \\
-            -file "${emulator.certificateFile}"
-          then run with -Djavax.net.ssl.trustStore=acs.p12 -Djavax.net.ssl.trustStorePassword=emulator
-For Microsoft Entra ID, set these instead of the connection string (they emulate a managed identity):
-${Object.entries(entraSettings)
-  .map(([name, value]) => `  ${name}="${value}"`)
-  .join("\n")}
+Paste the preceding lines into the shell of your client, or, in PowerShell, these:
+${format(emulator.settings, "  $env:")}
+In a .env file, only the first of them works: Node reads NODE_EXTRA_CA_CERTS only from the environment.
+
+For Microsoft Entra ID, paste these instead of the connection string (they emulate a managed identity):
+${format(entraSettings, "  export ")}
+In PowerShell:
+${format(entraSettings, "  $env:")}
+
+Clients in Python trust the certificate with this variable (in PowerShell, with $env: instead of export):
+${format({ REQUESTS_CA_BUNDLE: certificate }, "  export ")}
+Clients in Java trust it with a trust store and two options of the java command:
+  keytool -importcert -noprompt -alias acs -storepass emulator -keystore "${trustStore}" -file "${certificate}"
+  "-Djavax.net.ssl.trustStore=${trustStore}" "-Djavax.net.ssl.trustStorePassword=emulator"
 `);
