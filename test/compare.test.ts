@@ -11,15 +11,14 @@ import { test as base } from "./support/fixtures.ts";
 import { hasSignals, type Result, root, type RunOptions } from "./support/processes.ts";
 
 type Compare = (
+  options?: { settingsOf?: (resource: Emulator) => object; onStart?: RunOptions["onStart"] },
   intercept?: EmulatorOptions["intercept"],
-  settingsOf?: (resource: Emulator) => object,
-  onStart?: RunOptions["onStart"],
 ) => Promise<Result & { left: string[] }>;
 
 /** Adds a function that runs the command and returns its result and the IDs of the identities that are left. */
 const test = base.extend<{ compare: Compare }>({
   compare: ({ run, bundles }, use) =>
-    use(async (intercept, settingsOf = (resource) => resource.settings, onStart) => {
+    use(async ({ settingsOf = (resource: Emulator) => resource.settings, onStart } = {}, intercept) => {
       const resource = await startEmulator({ intercept });
       const options = { settings: settingsOf(resource), onStart };
       const result = await run([process.execPath, bundles.compare], options).finally(resource.stop);
@@ -34,6 +33,7 @@ const connect =
     ...settings,
     COMMUNICATION_SERVICES_CONNECTION_STRING: `endpoint=${endpoint.replace("127.0.0.1", host)};accesskey=${key}`,
   });
+
 const local = cases.filter(({ emulatorOnly }) => emulatorOnly).length;
 const needKey = cases.filter(({ needsAccessKey }) => needsAccessKey).length;
 
@@ -47,22 +47,23 @@ describe.concurrent("npm run compare", () => {
   });
 
   test("names each difference once, ends with 1, and shows nothing of the resource", async ({ compare }) => {
-    const { stdout, ...others } = await compare(
-      async (respond, request) => {
-        const { status, headers, body } = await respond();
-        headers["Strict-Transport-Security"] = "max-age=0";
-        if (request!.query.includes("2021-11-01")) headers.Server = "Kestrel";
-        if (request!.path.includes(":revoke") && status === 204) return { status: 200, headers, body };
-        if (!request!.query.includes("2025-06-30")) return { status, headers, body };
-        const link = `https://${request!.headers.host!.toUpperCase()}/5DC4A2F4-1111-2222-3333-444444444444?eyJhbGciOi`;
-        return { status, headers, body: String(body).replace("}}", `,"link":"${link}"}}`) };
-      },
-      connect("localhost", accessKey),
-    );
+    let count = 0;
+    const settingsOf = connect("localhost", accessKey);
+    const { stdout, ...others } = await compare({ settingsOf }, async (respond, request) => {
+      const { path, query, headers } = request!;
+      const response = await respond();
+      Object.assign(response.headers, { "Strict-Transport-Security": "max-age=0", "MS-CV": `${++count}` });
+      if (query.includes("2021-11-01")) response.headers.Server = "Kestrel";
+      if (path.includes(":revoke") && response.status === 204) response.status = 200;
+      const link = `https://${headers.host!.toUpperCase()}/5DC4A2F4-1111-2222-3333-444444444444?eyJhbGciOi`;
+      if (query.includes("2025-06-30")) response.body = `${response.body}`.replace("}}", `,"link":"${link}"}}`);
+      return response;
+    });
     expect(others).toEqual({ exitCode: 1, stderr: "", left: [] });
     expect(stdout.match(/(?<=^differs  recorded  ).*/gm)).toEqual([
       "revoke: 200 (emulator: 204)",
       expect.stringMatching(/^API version 2025-06-30: 201 .*,"link":"https:\/\/<host>\/<guid>\?<token>"}} \(emu/),
+      expect.stringMatching(/^ms-cv: \d+ \(emulator: <valid>\) in \d\d cases$/),
       expect.stringMatching(/^strict-transport-security: max-age=0 \(emulator: max-age=31536000;.*\) in \d\d cases$/),
       "server: Kestrel (emulator: missing) in API version 2021-11-01",
     ]);
@@ -70,14 +71,12 @@ describe.concurrent("npm run compare", () => {
   });
 
   test("ends with 0 if only what is chosen differs, and skips what needs an access key", async ({ compare }) => {
-    const { exitCode, stdout } = await compare(
-      async (respond, request) => {
-        const response = await respond();
-        // This service deletes an identity twice.
-        return request?.method === "DELETE" && response.status === 404 ? { ...response, status: 204 } : response;
-      },
-      ({ entraSettings }) => entraSettings,
-    );
+    const settingsOf = ({ entraSettings }: Emulator) => entraSettings;
+    const { exitCode, stdout } = await compare({ settingsOf }, async (respond, request) => {
+      const response = await respond();
+      // This service deletes an identity twice.
+      return request?.method === "DELETE" && response.status === 404 ? { ...response, status: 204 } : response;
+    });
     expect(stdout.match(/(?<=^differs  ).*/gm)).toEqual([expect.stringMatching(/^chosen    delete twice: 204 .*404/)]);
     expect(stdout).toContain(` 1 different, ${local + needKey} skipped\n`);
     expect(exitCode).toBe(0);
@@ -90,24 +89,21 @@ describe.concurrent("npm run compare", () => {
     let child!: ChildProcess;
     let requests = 0;
     let another: Response | undefined;
-    const result = await compare(
-      async (respond, request) => {
-        if (++requests === 12) interrupt(child);
-        const response = await respond();
-        // This service creates an identity where an error is expected.
-        another ??= await respond();
-        return request?.body.includes('"expiresInMinutes":59') ? another : response;
-      },
-      undefined,
-      (started) => (child = started),
-    );
+    const onStart = (started: ChildProcess) => (child = started);
+    const result = await compare({ onStart }, async (respond, request) => {
+      if (++requests === 12) interrupt(child);
+      const response = await respond();
+      // This service creates an identity where an error is expected.
+      another ??= await respond();
+      return request?.body.includes('"expiresInMinutes":59') ? another : response;
+    });
     expect(result).toMatchObject({ exitCode, stderr: "", left: [] });
     expect(requests).toBeLessThan(30);
   });
 
   test("ends with 1, and deletes what still exists, if a response is lost", async ({ compare }) => {
     let deletions = 0;
-    const { stdout, ...others } = await compare((respond, request) =>
+    const { stdout, ...others } = await compare({}, (respond, request) =>
       request?.method === "DELETE" && ++deletions === 1 ? lostResponse(respond) : respond(),
     );
     expect(others).toEqual({ exitCode: 1, stderr: "The comparison could not finish: socket hang up\n", left: [] });
@@ -116,7 +112,7 @@ describe.concurrent("npm run compare", () => {
 
   test("ends with 1, and names what could not be deleted, after deleting the rest", async ({ compare }) => {
     let failing: string | undefined;
-    const { stderr, exitCode, left } = await compare((respond, request) => {
+    const { stderr, exitCode, left } = await compare({}, (respond, request) => {
       if (request?.method === "DELETE") failing ??= request.path;
       return request?.path === failing ? reset(respond) : respond();
     });
@@ -129,15 +125,13 @@ describe.concurrent("npm run compare", () => {
     ["2 if the settings are missing", () => ({}), 2, /^Set COMMUNICATION_SERVICES_CONNECTION_STRING or .*\n$/],
     ["2 if the settings are invalid", connect("127.0.0.1", "a;accesskey=b"), 2, /^Set COMMUNICATION_.*\n$/],
   ] as const)("ends with %s", async ([, settingsOf, exitCode, error], { compare }) => {
-    expect(await compare(undefined, settingsOf)).toMatchObject({ exitCode, stderr: expect.stringMatching(error) });
+    expect(await compare({ settingsOf })).toMatchObject({ exitCode, stderr: expect.stringMatching(error) });
   });
 
   test("ends with 1 if nothing responds", async ({ run }) => {
     const settings = { COMMUNICATION_SERVICES_CONNECTION_STRING: "endpoint=https://127.0.0.1:1/;accesskey=abcd" };
-    const { exitCode, stderr } = await run(["npm", "run", "--silent", "compare"], { settings, cwd: root });
-    expect({ exitCode, stderr }).toEqual({
-      exitCode: 1,
-      stderr: "The comparison could not finish: connect ECONNREFUSED <host>\n",
-    });
+    const result = await run(["npm", "run", "--silent", "compare"], { settings, cwd: root });
+    const stderr = "The comparison could not finish: connect ECONNREFUSED <host>\n";
+    expect(result).toMatchObject({ exitCode: 1, stderr });
   });
 });

@@ -212,6 +212,7 @@ export const cases: Case[] = [
   send("a wrong access key", "reported", { accessKey: wrongKey }, denied, byKey),
   send("a wrong access key, no version", "chosen", { accessKey: wrongKey, query: "" }, denied, byKey),
   send("a signature from 2021", `${exceptMessage} (e-mail API)`, { headers: old }, wrongClock, byKey),
+  send("a signature with an unreadable date", "chosen", { headers: { [date]: "today" } }, wrongClock, byKey),
   send("`date` signed", "source: older SDKs", { signedHeaders: ["date", host, hash] }, created, byKey),
   send("a date that is not signed", "chosen", { signedHeaders: [host, hash] }, denied, byKey),
   send("a host that is not signed", "chosen", { signedHeaders: [date, hash] }, denied, byKey),
