@@ -37,7 +37,12 @@ describe.concurrent("the emulator", () => {
 
   test("accepts a signature up to 5 minutes from its date, and rejects it after that", async ({ onTestFinished }) => {
     let signed!: Request;
-    const emulator = await startEmulator({ intercept: (respond, request) => ((signed = request!), respond()) });
+    const emulator = await startEmulator({
+      intercept(respond, request) {
+        signed = request!;
+        return respond();
+      },
+    });
     onTestFinished(emulator.stop);
     await send({ endpoint: emulator.endpoint, accessKey, ca: await readFile(emulator.certificateFile, "utf8") });
     const date = Date.parse(signed.headers["x-ms-date"]!);
