@@ -55,6 +55,14 @@ describe.concurrent("the emulator", () => {
     }
   });
 
+  test("sends a body that a fault returns in parts", async ({ emulator }) => {
+    const parts = async function* () {
+      yield* ["one, ", "two"];
+    };
+    emulator.once("create", () => ({ status: 418, headers: {}, body: parts() }));
+    expect(await send(emulator.resource)).toMatchObject({ status: 418, body: "one, two" });
+  });
+
   test("has a certificate for localhost and 127.0.0.1, and prints the latter", async ({ emulator }) => {
     expect(emulator.endpoint).toMatch(/^https:\/\/127\.0\.0\.1:\d+\/$/);
     const { subjectAltName } = new X509Certificate(await readFile(emulator.certificateFile));
