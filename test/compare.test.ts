@@ -110,11 +110,11 @@ describe.concurrent("npm run compare", () => {
     const { stdout, ...others } = await compare({}, (respond, request) =>
       request?.method === "DELETE" && ++deletions === 1 ? lostResponse(respond) : respond(),
     );
-    expect(others).toEqual({ exitCode: 1, stderr: "The comparison could not finish: socket hang up\n", left: [] });
+    expect(others).toEqual({ exitCode: 1, stderr: "The comparison couldn't finish: socket hang up\n", left: [] });
     expect(stdout).toMatch(/\nIncomplete: \d\d same, 0 different, 0 skipped\n$/);
   });
 
-  test("ends with 1, and names what could not be deleted, after deleting the rest", async ({ compare }) => {
+  test("ends with 1, and names what couldn't be deleted, after deleting the rest", async ({ compare }) => {
     let id: string | undefined;
     const { stderr, exitCode, left } = await compare({}, async (respond, request) => {
       if (request!.method === "DELETE" && decodeURIComponent(request!.path).endsWith(id!)) return undefined;
@@ -122,12 +122,12 @@ describe.concurrent("npm run compare", () => {
       id ??= JSON.parse(String(response.body)).identity.id;
       return response;
     });
-    expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: `These identities could not be deleted: ${id}\n` });
+    expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: `Couldn't delete these identities: ${id}\n` });
     expect(left).toEqual([id]);
   });
 
   test.for([
-    ["1 if the access key is wrong", connect("127.0.0.1", "eA=="), 1, /^The comp.* failed: 401 .*"code":"Denied"/],
+    ["1 if the access key is wrong", connect("127.0.0.1", "eA=="), 1, /^The .* failed: 401 .*"code":"Denied"/],
     ["2 if the settings are missing", () => ({}), 2, /^Set COMMUNICATION_SERVICES_CONNECTION_STRING or .*\n$/],
     ["2 if the settings are invalid", connect("127.0.0.1", "a;accesskey=b"), 2, /^Set COMMUNICATION_.*\n$/],
   ] as const)("ends with %s", async ([, settingsOf, exitCode, error], { compare }) => {
@@ -137,7 +137,7 @@ describe.concurrent("npm run compare", () => {
   test("ends with 1 if nothing responds", async ({ run }) => {
     const settings = { COMMUNICATION_SERVICES_CONNECTION_STRING: "endpoint=https://127.0.0.1:1/;accesskey=abcd" };
     const result = await run(["npm", "run", "--silent", "compare"], { settings, cwd: root });
-    const stderr = "The comparison could not finish: connect ECONNREFUSED <host>\n";
+    const stderr = "The comparison couldn't finish: connect ECONNREFUSED <host>\n";
     expect(result).toMatchObject({ exitCode: 1, stderr });
   });
 });

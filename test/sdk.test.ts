@@ -4,17 +4,16 @@ import { CommunicationIdentityClient, type TokenScope } from "@azure/communicati
 import { describe, expect } from "vitest";
 import { test, type TestEmulator } from "./support/fixtures.ts";
 
-// The assertions of Microsoft's own tests of the SDK, in Azure/azure-sdk-for-js under
-// sdk/communication/communication-identity/test. NODE_EXTRA_CA_CERTS is read when a process starts, which is too late
-// here, so each client gets the certificate instead.
+// Assertions of Microsoft's own tests of the SDK, in Azure/azure-sdk-for-js under
+// sdk/communication/communication-identity/test. The errors are among the cases of the emulator. NODE_EXTRA_CA_CERTS is
+// read when a process starts, which is too late here, so each client gets the certificate instead.
 describe.concurrent("the SDK with the emulator", () => {
   const connectTo = (emulator: TestEmulator, apiVersion?: string) => {
     const { settings, resource } = emulator;
-    const client = new CommunicationIdentityClient(settings.COMMUNICATION_SERVICES_CONNECTION_STRING, {
+    return new CommunicationIdentityClient(settings.COMMUNICATION_SERVICES_CONNECTION_STRING, {
       tlsOptions: { ca: resource.ca },
       additionalPolicies: apiVersion ? [{ policy: replaceVersion(apiVersion), position: "perCall" }] : [],
     });
-    return client;
   };
   const replaceVersion = (apiVersion: string) => ({
     name: "replace-api-version",
@@ -27,20 +26,13 @@ describe.concurrent("the SDK with the emulator", () => {
   test("issues tokens that last as long as requested, within 5 %", async ({ emulator }) => {
     const client = connectTo(emulator);
     const user = await client.createUser();
-    const scopes: TokenScope[][] = [
-      ["chat"],
-      ["voip"],
-      ["chat.join"],
-      ["chat.join.limited"],
-      ["voip.join"],
-      ["chat", "voip"],
-    ];
+    const scopes: TokenScope[] = ["chat", "voip", "chat.join", "chat.join.limited", "voip.join"];
     for (const tokenExpiresInMinutes of [undefined, 60, 1440]) {
       for (const scope of scopes) {
         const requested = (tokenExpiresInMinutes ?? 1440) * 60_000;
         for (const { token, expiresOn } of [
-          await client.getToken(user, scope, { tokenExpiresInMinutes }),
-          await client.createUserAndToken(scope, { tokenExpiresInMinutes }),
+          await client.getToken(user, [scope], { tokenExpiresInMinutes }),
+          await client.createUserAndToken([scope], { tokenExpiresInMinutes }),
         ]) {
           expect(token).toMatch(/^eyJ/);
           expect(Math.abs(expiresOn.getTime() - Date.now() - requested)).toBeLessThan(0.05 * requested);
@@ -49,7 +41,7 @@ describe.concurrent("the SDK with the emulator", () => {
     }
   });
 
-  test("reads the code and the status of an error", async ({ emulator }) => {
+  test("reads the status and the code of an error", async ({ emulator }) => {
     const client = connectTo(emulator);
     const issuing = client.getToken(await client.createUser(), []);
     await expect(issuing).rejects.toMatchObject({ statusCode: 400, code: "ValidationError" });

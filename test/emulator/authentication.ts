@@ -21,7 +21,7 @@ const wrongClock = rejection(
 );
 
 /**
- * Returns the error response to a request that is not authenticated, and undefined for one that is.
+ * Returns the error response to a request that isn't authenticated, and undefined for one that is.
  * @param now The time of the service in milliseconds since 1970.
  */
 export function authenticate(request: Request, now = Date.now()): Response | undefined {

@@ -13,9 +13,9 @@ export interface Case {
   /** In the path, `{id}` stands for an identity that exists, and `{deleted}` for one that was deleted. */
   request: RawRequest;
   response: Expected;
-  /** Why the case is not sent to a real resource. */
+  /** Why the case isn't sent to a real resource. */
   emulatorOnly?: string;
-  /** Whether the case is about the signature, which a request with Microsoft Entra ID does not have. */
+  /** Whether the case is about the signature, which a request with Microsoft Entra ID doesn't have. */
   needsAccessKey?: boolean;
 }
 
@@ -25,7 +25,7 @@ export interface RawRequest {
   path?: string;
   query?: string;
   body?: string;
-  /** Headers to add; an empty one is not sent. */
+  /** Headers to add; an empty one isn't sent. */
   headers?: Record<string, string>;
   /** The names of the headers to sign. */
   signedHeaders?: string[];
@@ -214,9 +214,9 @@ export const cases: Case[] = [
   send("a signature from 2021", `${exceptMessage} (e-mail API)`, { headers: old }, wrongClock, byKey),
   send("a signature with an unreadable date", "chosen", { headers: { [date]: "today" } }, wrongClock, byKey),
   send("`date` signed", "source: older SDKs", { signedHeaders: ["date", host, hash] }, created, byKey),
-  send("a date that is not signed", "chosen", { signedHeaders: [host, hash] }, denied, byKey),
-  send("a host that is not signed", "chosen", { signedHeaders: [date, hash] }, denied, byKey),
-  send("a hash that is not signed", "chosen", { signedHeaders: [date, host] }, denied, byKey),
+  send("a date that isn't signed", "chosen", { signedHeaders: [host, hash] }, denied, byKey),
+  send("a host that isn't signed", "chosen", { signedHeaders: [date, hash] }, denied, byKey),
+  send("a hash that isn't signed", "chosen", { signedHeaders: [date, host] }, denied, byKey),
   send("the host signed without its port", "source: java", { signedHost: "127.0.0.1" }, created, noPort),
   send("a duplicated port", "source: js", { headers: { host: "127.0.0.1:1:1" } }, created, noPort),
   send("no authentication", "chosen", { headers: { authorization: "" } }, denied),

@@ -4,8 +4,8 @@ import { isatty } from "node:tty";
 import { parseArgs } from "node:util";
 import { startEmulator } from "./server.ts";
 
-/** Prints why the emulator cannot start and exits with code 2. */
-function refuse(reason: string): never {
+/** Prints why the emulator can't start and exits with code 2. */
+function fail(reason: string): never {
   console.error(reason);
   process.exit(2);
 }
@@ -17,7 +17,7 @@ function readPort(): number {
   } catch {
     // Any other invalid argument gets the same message.
   }
-  return refuse("Usage: npm run emulator [-- --port <0-65535>]");
+  return fail("Usage: npm run emulator [-- --port <0-65535>]");
 }
 
 const parent = process.ppid;
@@ -32,10 +32,10 @@ const emulator = await startEmulator({
     return response;
   },
 }).catch((error) =>
-  refuse(
+  fail(
     error.code === "EADDRINUSE"
       ? `Port ${port} is in use.`
-      : `The emulator cannot listen on port ${port}: ${error.message}.`,
+      : `The emulator can't listen on port ${port}: ${error.message}.`,
   ),
 );
 
@@ -44,13 +44,13 @@ for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, stop);
 // Node undoes what nohup does: without a terminal, as with `nohup node ... &`, a hangup is ignored here.
 const hasTerminal = [0, 1, 2].some(isatty);
 process.on("SIGHUP", () => hasTerminal && stop());
-// A SIGTERM sent to npm ends npm and its shell but does not reach this process. Any other parent can end without it.
+// A SIGTERM sent to npm ends npm and its shell but doesn't reach this process. Any other parent can end without it.
 if (process.env.npm_lifecycle_event === "emulator") setInterval(() => process.ppid !== parent && stop(), 250).unref();
-// The reader may close its end at any time.
+// The reader can close its end at any time.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 
 /** Formats environment variables for a shell: one per line, with this prefix. Node accepts forward slashes on Windows. */
-function format(settings: object, prefix: "export " | "  export " | "  $env:"): string {
+function format(settings: object, prefix: string): string {
   const lines = Object.entries(settings).map(([name, value]) => `${prefix}${name}="${value.replaceAll("\\", "/")}"`);
   return lines.join("\n");
 }

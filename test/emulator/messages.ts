@@ -7,7 +7,7 @@
 /** A request as it arrived. */
 export interface Request {
   method: string;
-  /** The path as it was sent, which may be percent-encoded. */
+  /** The path as it was sent, which can be percent-encoded. */
   path: string;
   /** The query as it was sent, with its question mark. */
   query: string;

@@ -79,7 +79,7 @@ export async function startEmulator({ port = 0, intercept = (respond) => respond
   const { private: key, cert } = await certificate;
   // A client disconnected, a fault cut the response off, or the emulator has a bug, after which it keeps running.
   const destroy = (response: ServerResponse) => () => response.destroy();
-  // Without a time limit for idle connections, Node does not send `Keep-Alive`, which the service does not send either.
+  // Without a time limit for idle connections, Node doesn't send `Keep-Alive`, nor does the service.
   const service = createHttpsServer({ key, cert, keepAliveTimeout: 0 }, (request, response) => {
     serve(request, response).catch(destroy(response));
   });

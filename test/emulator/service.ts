@@ -49,7 +49,7 @@ export function route({ method, path }: Request): { operation?: Operation; id: s
 /** One ACS resource with its identities. */
 export class Service {
   readonly resourceId = randomUUID();
-  /** The IDs of the identities that exist, each with the number of its tokens that have not been revoked. */
+  /** The IDs of the identities that exist, each with the number of its tokens that haven't been revoked. */
   readonly identities = new Map<string, number>();
 
   /** Returns the response to a request that has been authenticated. */

@@ -13,7 +13,7 @@ export interface AccessToken {
 }
 
 /**
- * Issues an access token, a JWT that follows the newest published sample. Microsoft says that the format may change.
+ * Issues an access token, a JWT that follows the newest published sample. Microsoft says that the format can change.
  * @param identity The ID of the identity, which contains the GUID of its resource.
  * @param minutes The lifetime.
  * @param now The time in milliseconds since 1970.

@@ -13,7 +13,7 @@ export interface Resource {
   endpoint: string;
   accessKey?: string;
   entraToken?: string;
-  /** The certificate to trust, if it is not a public one. */
+  /** The certificate to trust, if it isn't a public one. */
   ca?: string;
   /** Reuses connections. */
   agent?: https.Agent;

@@ -2,7 +2,7 @@
 //
 // It takes the settings of the walkthrough. stdout is a report to paste into an issue: it contains no token, no access
 // key, and neither the host nor the GUIDs of the resource. Exit codes: 0 no difference in what is recorded, 1 a
-// difference there, or it could not finish, 2 invalid settings (nothing was sent), 130 interrupted with Ctrl+C.
+// difference there, or it couldn't finish, 2 invalid settings (nothing was sent), 130 interrupted with Ctrl+C.
 
 import { readFile } from "node:fs/promises";
 import https from "node:https";
@@ -16,7 +16,7 @@ import { comparable, decode, type RawResponse, type Resource, send, sendCase } f
 
 const audience = "https://communication.azure.com/";
 
-/** The IDs of the identities that exist. The service cannot list them. */
+/** The IDs of the identities that exist. The service can't list them. */
 const existing = new Set<string>();
 const counts = { same: 0, differs: 0, skipped: 0 };
 /** The headers that differ, each with the cases in which it does, and whether a recording shows otherwise. */
@@ -122,7 +122,7 @@ function rounding({ body }: RawResponse): number[] {
   return claims && expiresOn ? [Number(decode(claims).exp) - Date.parse(expiresOn) / 1000] : [];
 }
 
-/** Deletes the identities that exist, within 30 seconds. Those that cannot be deleted remain in the list. */
+/** Deletes the identities that exist, within 30 seconds. Those that can't be deleted remain in the list. */
 async function deleteExisting(resource: Resource) {
   const signal = AbortSignal.timeout(30_000);
   for (const id of existing) {
@@ -132,7 +132,7 @@ async function deleteExisting(resource: Resource) {
   }
   if (existing.size === 0) return;
   process.exitCode ||= 1;
-  console.error(`These identities could not be deleted: ${[...existing].join(", ")}`);
+  console.error(`Couldn't delete these identities: ${[...existing].join(", ")}`);
 }
 
 /** Runs the comparison from start to end. */
@@ -156,7 +156,7 @@ async function run(settings: Resource) {
     if (process.exitCode === undefined) await compareRounding(resource);
   } catch (error) {
     process.exitCode ??= 1;
-    console.error(mask(`The comparison could not finish: ${(error as Error).message}`));
+    console.error(mask(`The comparison couldn't finish: ${(error as Error).message}`));
   }
   const summary = `${counts.same} same, ${counts.differs} different, ${counts.skipped} skipped`;
   console.log(process.exitCode === undefined ? summary : `Incomplete: ${summary}`);
@@ -176,5 +176,5 @@ try {
   }
 } catch (error) {
   process.exitCode ??= 1;
-  console.error(mask(`The comparison could not finish: ${(error as Error).message}`));
+  console.error(mask(`The comparison couldn't finish: ${(error as Error).message}`));
 }
