@@ -1,8 +1,10 @@
-// Walks through the life cycle of an identity and its access tokens in Azure
-// Communication Services (ACS), and cleans up after itself.
+// Copy the code between two tags, such as <issue_token>. The rest runs the steps
+// as a walkthrough: the life cycle of an identity and its access tokens in Azure
+// Communication Services (ACS). To run it without an Azure account, use the
+// emulator: npm run local, or step by step: npm run step
 //
 // Usage: npx tsx issue-access-tokens.ts [--step] [--timeout <seconds>] [--help]
-//   --step               wait for Enter before each of the six steps
+//   --step               show the code of each step, and wait for Enter
 //   --timeout <seconds>  time limit per step, including retries (default: 30)
 //
 // Set one of these variables in the environment or in a .env file:
@@ -10,54 +12,55 @@
 //   COMMUNICATION_SERVICES_ENDPOINT           use Microsoft Entra ID
 //
 // Exit codes: 0 success, 1 failure, 2 invalid arguments or settings (nothing was
-// sent), 130 interrupted with Ctrl+C.
+// sent), 130 interrupted with Ctrl+C, 143 by SIGTERM, 129 by SIGHUP.
 
 // <imports>
 import { CommunicationIdentityClient } from "@azure/communication-identity";
 // </imports>
 import dotenv from "dotenv";
 import { readFileSync } from "node:fs";
+import { basename, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as wait } from "node:timers/promises";
-import { parseArgs } from "node:util";
+import { parseArgs, styleText } from "node:util";
 
-const created = new Map<string, () => Promise<void>>(); // deletes each identity that still exists, by ID
-let host = ""; // the host of the resource
-let seconds = 30; // the time limit per step
-let typedLines: AsyncIterator<string> | undefined; // the lines typed at the prompt, with --step
-let currentStep: string | undefined; // undefined until the settings have been checked
-let timer: NodeJS.Timeout | undefined; // limits the current step, then the wait for its response
-type RequestError = Error & { code?: string; statusCode?: number; request?: { requestId: string } }; // of the SDK
+const created = new Map<string, () => Promise<void>>(); // how to delete each identity that still exists, by ID
+const deletions = new Map<string, Promise<unknown>>(); // the deletions that the clean-up has started, by ID
+const ended = new AbortController(); // aborted when the walkthrough ends early
+let options: ReturnType<typeof readOptions>;
+let step: { number: number; title: string; timer?: NodeJS.Timeout } = { number: 0, title: "Authenticate the client" };
+let timeUp: Promise<void> | undefined; // limits the clean-up, once it has started
+type SdkError = Error & { code?: string; statusCode?: number; request?: { url: string; requestId: string } };
 
 try {
-  readOptions();
-  readSettings();
+  process.stderr.on("error", () => {}); // There is nowhere left to report it.
+  options = readOptions();
+  dotenv.config({ quiet: true });
+  checkSettings();
   handleInterruptions();
   console.log("Azure Communication Services - Access Tokens Quickstart");
 
   // <authenticate_client>
-  // The connection string contains an access key, which signs every request.
-  // With only an endpoint, DefaultAzureCredential signs in to Microsoft Entra
-  // ID: with a service principal, a managed identity, or the Azure CLI. Its
-  // package is imported only then, because it takes a while to load. Quotes are
-  // removed from the endpoint, because "docker run --env-file" keeps them.
+  // The connection string contains an access key. With only an endpoint,
+  // DefaultAzureCredential signs in to Microsoft Entra ID: with a service
+  // principal, a managed identity, or the Azure CLI.
   const connectionString = process.env.COMMUNICATION_SERVICES_CONNECTION_STRING;
-  const endpoint = process.env.COMMUNICATION_SERVICES_ENDPOINT?.replaceAll(/["']/g, "") ?? "";
+  const endpoint = process.env.COMMUNICATION_SERVICES_ENDPOINT ?? "";
   const client = connectionString
     ? new CommunicationIdentityClient(connectionString)
     : new CommunicationIdentityClient(endpoint, new (await import("@azure/identity")).DefaultAzureCredential());
   // </authenticate_client>
 
-  await next("Creating an identity");
+  await startStep("Create an identity", "create_identity");
   // <create_identity>
   // Store the ID with the matching user in your application: the service
-  // cannot list existing identities.
+  // can't list existing identities.
   const identity = await client.createUser();
   console.log(`\nCreated an identity with ID: ${identity.communicationUserId}`);
   // </create_identity>
-  created.set(identity.communicationUserId, () => client.deleteUser(identity));
+  created.set(identity.communicationUserId, () => client.deleteUser(identity)); // also deleted if a step fails
 
-  await next("Issuing an access token");
+  await startStep("Issue an access token", "issue_token");
   // <issue_token>
   // The scopes are "voip", "voip.join", "chat", "chat.join", and
   // "chat.join.limited". The token is valid for 24 hours, unless a third
@@ -67,7 +70,7 @@ try {
   console.log(issuedToken.token);
   // </issue_token>
 
-  await next("Creating an identity with an access token");
+  await startStep("Create an identity with an access token", "create_identity_and_token");
   // <create_identity_and_token>
   // A single request does both, for a user who starts right away.
   const userAndToken = await client.createUserAndToken(["voip"]);
@@ -77,7 +80,7 @@ try {
   // </create_identity_and_token>
   created.set(userAndToken.user.communicationUserId, () => client.deleteUser(userAndToken.user));
 
-  await next("Refreshing the access token");
+  await startStep("Refresh an access token", "refresh_token");
   // <refresh_token>
   // To refresh a token, issue a new one before the old one expires. All you
   // need is the ID that you stored.
@@ -87,15 +90,15 @@ try {
   console.log(newToken.token);
   // </refresh_token>
 
-  await next("Revoking the access tokens");
+  await startStep("Revoke access tokens", "revoke_tokens");
   // <revoke_tokens>
-  // Invalidates every token issued to this identity so far, within 15 minutes.
-  // The identity remains, and you can issue new tokens for it.
+  // Revokes every token issued to this identity so far, within 15 minutes. The
+  // identity remains, and you can issue new tokens for it.
   await client.revokeTokens(identity);
   console.log(`\nSuccessfully revoked all access tokens for identity with ID: ${identity.communicationUserId}`);
   // </revoke_tokens>
 
-  await next("Deleting the identities");
+  await startStep("Delete the identities", "delete_identity");
   // <delete_identity>
   // Deleting an identity revokes its tokens and removes its data. You can no
   // longer issue tokens for it.
@@ -105,134 +108,152 @@ try {
   console.log(`\nDeleted the identity with ID: ${userAndToken.user.communicationUserId}`);
   // </delete_identity>
   created.clear();
+  ended.signal.throwIfAborted();
+  if (options.typedLines)
+    console.error(
+      `\nAll ${step.number} steps are done, and both identities are deleted. Next, read "Use the token" in README.md.`,
+    );
 } catch (error) {
-  end(currentStep ? 1 : 2, error);
+  end(step.number === 0 ? 2 : 1, error as Error);
 } finally {
   await cleanUp();
 }
 
-/** Reads the command line. */
+// An application needs nothing of what follows: it runs the steps in a terminal, explains failures, and cleans up.
+
+/** Reads the command line. For --help, prints the comment at the top of this file and exits. */
 function readOptions() {
-  const options = { step: { type: "boolean" }, timeout: { type: "string" }, help: { type: "boolean" } } as const;
-  const { step, timeout = "30", help } = parseArgs({ options }).values;
+  const { step, timeout, help } = parseArgs({
+    options: { step: { type: "boolean" }, timeout: { type: "string" }, help: { type: "boolean", short: "h" } },
+  }).values;
+  const source = readFileSync(import.meta.filename, "utf8");
   if (help) {
-    const [header] = readFileSync(import.meta.filename, "utf8").split("\n// <imports>");
-    console.log(header?.replaceAll("// ", "").replaceAll("//", ""));
+    console.log(source.split("\n\n")[0]?.replaceAll(/^\/\/ ?/gm, ""));
     process.exit();
   }
-  seconds = Number(timeout);
+  const seconds = Number(timeout ?? 30);
   if (!(seconds > 0 && seconds <= 86_400)) throw new Error("--timeout must be more than 0 and at most 86400 seconds.");
-  if (step) typedLines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+  const typedLines = step ? createInterface({ input: process.stdin, signal: ended.signal }) : undefined;
+  return { source, seconds, typedLines: typedLines?.[Symbol.asyncIterator]() };
 }
 
-/** Checks the settings before anything is sent. Never prints a value, because it may contain the access key. */
-function readSettings() {
-  const envFile = dotenv.config({ quiet: true }).error
-    ? "This folder has no readable .env file."
-    : "The .env file sets neither, is not saved as UTF-8, or is overridden by an empty environment variable.";
+/** Checks the settings. Throws an error that contains no value, because that might be the access key. */
+function checkSettings() {
   const [keyName, endpointName] = ["COMMUNICATION_SERVICES_CONNECTION_STRING", "COMMUNICATION_SERVICES_ENDPOINT"];
   const withKey = Boolean(process.env[keyName]);
   const name = withKey ? keyName : endpointName;
-  const value = process.env[name]?.toLowerCase().replaceAll(/^["' \r\n]+|["' \r\n]+$/g, "");
-  if (!value) {
-    const similar = Object.keys(process.env).find((key) => /communication(services)?_connection/i.test(key));
-    if (similar) throw new Error(`${similar} is set, but this program reads ${keyName}.`);
-    throw new Error(`Set ${keyName} or ${endpointName} in the environment or in a .env file.
-${envFile}
-You find both in the Azure portal, on your Communication Services resource, under Settings > Keys.
-No resource yet? Run the walkthrough against the emulator: npm run local`);
-  }
-  if (value.includes("<"))
-    throw new Error(`${name} still contains placeholders. Replace <resource> and <key>
-with the values that the portal shows under Settings > Keys. Without a resource: npm run local`);
-  if (!withKey && value.includes("accesskey="))
-    throw new Error(`${name} contains a connection string. Set ${keyName} instead.`);
-  const form = withKey ? /^endpoint=https:\/\/([\w.:-]+)\/?;accesskey=[\w+/]+=*;?$/ : /^https:\/\/([\w.:-]+)\/?$/;
-  [, host = ""] = form.exec(value) ?? [];
-  const url = "https://<resource>.communication.azure.com/";
-  if (!host) throw new Error(`${name} does not have this form: ${withKey ? `endpoint=${url};accesskey=<key>` : url}`);
+  const value = process.env[name]?.trim() ?? "";
+  const similarName = Object.keys(process.env).find((key) => /communication(services)?_connection/i.test(key));
+  const emptyName = [keyName, endpointName].find((key) => key in process.env);
+  const reject = (problem: string) => {
+    throw new Error(`${problem}
+Set one of these variables in the environment or in a .env file:
+${keyName}="endpoint=https://<resource>.communication.azure.com/;accesskey=<key>"
+${endpointName}="https://<resource>.communication.azure.com/"
+The Azure portal shows both under Settings > Keys of your resource. No resource? Use the emulator: npm run local`);
+  };
+  if (!value && similarName) reject(`${similarName} is set, but this program reads ${keyName}.`);
+  if (!value && emptyName) reject(`${emptyName} is empty. An empty variable in the environment hides the one in .env.`);
+  if (!value) reject(`Neither variable is set, in the environment or in ${resolve(".env")} (which must be UTF-8).`);
+  if (value.includes("<")) reject(`${name} still contains placeholders. Replace <resource> and <key>.`);
+  if (/^["']?endpoint=[^;]*;?["']?$/i.test(value)) reject(`${name} has no access key. In a shell, set it in quotes.`);
+  if (!withKey && /accesskey=/i.test(value)) reject(`${name} contains a connection string. Set ${keyName} instead.`);
+  if (!withKey && /["']/.test(value)) reject(`${name} contains quotation marks. Set it without them.`);
+  const form = withKey ? /^["' ]*endpoint=https:[\w.:/-]+;accesskey=[\w+/]+=*;?["' ]*$/i : /^https:\/\/[\w.:-]+\/?$/i;
+  if (!form.test(value)) reject(`${name} doesn't have the following form.`);
 }
 
-/** Ends the walkthrough on Ctrl+C, on a termination signal, and when stdout closes. */
+/** Starts a step: with --step, shows its code and waits for Enter. Then starts its time limit. */
+async function startStep(title: string, tag: string) {
+  clearTimeout(step.timer);
+  step = { number: step.number + 1, title };
+  if (options.typedLines && !ended.signal.aborted) {
+    if (step.number === 1) showCode("Before step 1, this code has run: Authenticate the client", "authenticate_client");
+    showCode(`Step ${step.number} of ${options.source.match(/await startStep\(/g)?.length}: ${title}`, tag);
+    console.error("\nPress Enter to run this code, or Ctrl+C to stop and clean up.");
+    if ((await options.typedLines.next()).done) end(1, "The input ended before the walkthrough was complete.");
+  }
+  ended.signal.throwIfAborted();
+  const reason = `"${title}" failed: Timed out after ${options.seconds} seconds.\n${advice(504, "TIMEOUT")}`;
+  step.timer = setTimeout(() => end(1, reason), options.seconds * 1000);
+}
+
+/** Shows a snippet of this file under a heading. A bundle has no comments, and so only the heading. */
+function showCode(heading: string, tag: string) {
+  const [before = "", code] = options.source.split(new RegExp(`// </?${tag}>\\r?\\n`));
+  const place = code ? `  (${basename(import.meta.filename)}:${before.split("\n").length + 1})\n` : "";
+  console.error(`\n${styleText("bold", heading, { stream: process.stderr })}${place}`);
+  if (code) console.error(styleText("cyan", code.trimEnd(), { stream: process.stderr }));
+}
+
+// A signal, a closed stdout, a time limit, or an error ends the walkthrough early: end() sets the exit code and prints
+// the reason. The call in progress has 5 seconds to finish, because its response might contain a new ID, and the next
+// startStep() throws. Then cleanUp() deletes the identities that still exist, within 10 seconds, and exits.
 function handleInterruptions() {
-  const interrupt = (_: string, number: number) => end(128 + number, "Interrupted. Cleaning up (15 seconds at most).");
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, interrupt);
   process.stdout.on("error", (error) => end(1, `Printing the results failed: ${error.message}`));
-  process.stderr.on("error", () => {}); // There is nowhere left to report it.
+  process.on("unhandledRejection", (error: Error) => end(1, error)); // a call without await
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
+    process.on(signal, (_, number) => end(128 + number, "Interrupted. Cleaning up (15 seconds at most)."));
 }
 
-/** Starts a step: with --step, waits for Enter, then starts the time limit. Throws if the walkthrough has ended. */
-async function next(step: string) {
-  clearTimeout(timer);
-  if (typedLines && process.exitCode === undefined) {
-    console.error(`\nNext: ${step}. Press Enter to continue.`);
-    if ((await typedLines.next()).done) end(1, "The input ended before the walkthrough was complete.");
-  }
-  if (process.exitCode !== undefined) throw new Error("The walkthrough has ended.");
-  currentStep = step;
-  const late = `Not finished within ${seconds} seconds. Check the network. The service may be throttling requests.`;
-  timer = setTimeout(() => end(1, new Error(late)), seconds * 1000);
-}
-
-/** Ends the walkthrough. Only the first call has an effect: it sets the exit code and prints or explains the reason. */
-function end(exitCode: number, reason: unknown) {
-  if (process.exitCode !== undefined) return;
+/** Ends the walkthrough early. Only the first call has an effect. */
+function end(exitCode: number, reason: string | Error) {
+  if (ended.signal.aborted) return;
+  ended.abort();
   process.exitCode = exitCode;
+  setTimeout(cleanUp, 5000);
   console.error(typeof reason === "string" ? reason : explain(reason));
-  void typedLines?.return?.();
-  clearTimeout(timer);
-  timer = setTimeout(cleanUp, 5000); // The response to the current call may contain the ID of a new identity.
 }
 
-/** Explains a failure in a few lines without secrets. */
-function explain(thrown: unknown): string {
-  const error: RequestError = thrown instanceof Error ? thrown : new Error(String(thrown));
-  // The message quotes the argument, which may contain the access key.
-  if (error.code === "ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL") return "This program takes no positional arguments.";
-  const message = /AADSTS\d+.*/.exec(error.message)?.[0] ?? String(error.message);
-  const lineLimit = error.statusCode ? 1 : 10; // A failed sign-in has a line for each way that was tried.
-  const messageLines = message.replaceAll(/eyJ[\w.-]+/g, "<token>").split("\n", lineLimit);
-  const text = messageLines.map((line) => line.slice(0, 300)).join("\n");
-  const place = text.includes(host) ? "" : ` for ${host}`;
-  const facts = [error.statusCode, error.code].filter((fact) => fact && !text.split(" ").includes(String(fact)));
-  const lines = [
-    currentStep ? `${currentStep} failed${place}: ${[...facts, text].join(" ")}` : message,
-    error.request && `Request ID: ${error.request.requestId}`,
-    advice(error),
-    currentStep && "For a log, set AZURE_LOG_LEVEL=verbose in the environment. The log can show a proxy's password.",
-  ];
-  return lines.filter(Boolean).join("\n");
+/** Explains an error without secrets, in at most 12 lines: what failed, what to do about it, and details. */
+function explain({ name, message, stack = "", code = "", statusCode, request }: SdkError): string {
+  if (step.number === 0 && code === "ERR_INVALID_URL") return "HTTPS_PROXY (or ALL_PROXY, HTTP_PROXY) isn't a URL.";
+  if (/^ERR_PARSE_ARGS/.test(code)) return `${message.replace(/argument '.*'/s, "argument")}\nRun with --help.`;
+  if (step.number === 0 && name === "Error") return message;
+  // An error of EnvironmentCredential has status 400 whatever happened. The cause comes after "More details".
+  const text = `${message}`.replace(/ Status code: \d+\nMore details:/, "").replaceAll(/eyJ[\w.-]+/g, "<token>");
+  const [first = "", ...details] = text.split(/\s*\n/, 9).map((line) => line.slice(0, 300));
+  const failed = `"${step.title}" failed`;
+  if (/Authentication|Credential/.test(name)) {
+    const signIn = "Check the network and the sign-in. To see more causes, set AZURE_LOG_LEVEL=warning.";
+    return [`${failed}: ${/AADSTS\d+.*/.exec(text)?.[0] ?? first}`, signIn, ...details].join("\n");
+  }
+  const [line] = new RegExp(`${basename(import.meta.filename)}:\\d+`).exec(stack) ?? [];
+  if (name !== "RestError") return line ? `${failed} at ${line}: ${first}` : `${failed}: ${first}`;
+  const host = request ? ` for ${new URL(request.url).host}` : "";
+  const facts = [statusCode, code].filter((fact) => fact && !first.split(" ").includes(String(fact)));
+  const id = statusCode && request ? `Request ID: ${request.requestId}` : "";
+  return [`${failed}${host}: ${[...facts, first].join(" ")}`, id, advice(statusCode, code)].filter(Boolean).join("\n");
 }
 
-/** Returns advice for an error, if there is any. */
-function advice({ name, code = "", statusCode: status = 0 }: RequestError) {
+/** Returns advice about a response, or about none. The order matters: what is known for certain comes first. */
+function advice(status = 0, code: string): string {
   const withKey = Boolean(process.env.COMMUNICATION_SERVICES_CONNECTION_STRING);
-  if (name.includes("Authentication") || name.includes("Credential"))
-    return "Check the network and the sign-in: service principal, managed identity, or az login. Or use an access key.";
-  if (status === 429 || status >= 500) return "The service or a proxy is busy or unavailable: try again later.";
-  if (status && (!code || code === "PARSE_ERROR")) return "The response is not from ACS: check the endpoint and proxy.";
-  if (status === 401 && withKey)
-    return "Check the clock of this machine, and whether the access key was regenerated or is another resource's.";
-  if (status === 403 && withKey) return "Check the networking settings of the resource.";
-  if (status === 401 || status === 403) return "Assign a role, such as Contributor, to the account that signs in.";
-  if (/CERT|VERIFY/.test(code))
-    return "Check the endpoint and the clock. For a proxy or the emulator, set NODE_EXTRA_CA_CERTS in the environment.";
-  if (!status && (name === "RestError" || code === "ERR_INVALID_URL")) return "Check the endpoint, network, and proxy.";
+  if (code === "TIMEOUT" && !withKey && step.number === 1)
+    return "The sign-in might be slow: set a longer --timeout, or name your credential in AZURE_TOKEN_CREDENTIALS.";
+  if (/CERT|VERIFY/.test(code)) return "Check the clock. Behind a proxy, set NODE_EXTRA_CA_CERTS to a PEM file.";
+  if (status === 429 || status >= 500) return "Check the network, or try again later: the service might be busy.";
+  if (!status) return "Check the endpoint, network, and proxy.";
+  if (!code || code === "PARSE_ERROR") return "The response isn't from ACS: check the endpoint and proxy.";
+  if (![401, 403].includes(status) || code === "IdentityNotOwned") return "";
+  if (withKey && status === 403) return "Check the networking settings of the resource.";
+  if (withKey) return "Check the clock, and whether the access key was regenerated or is another resource's.";
+  return step.number > 1 ? "" : "Assign a role, such as Contributor, or sign in to another tenant (az login --tenant).";
 }
 
 /** Deletes the identities that still exist, within 10 seconds, reports the result, and exits. */
 async function cleanUp() {
-  clearTimeout(timer);
-  const count = created.size;
-  const deletions = Array.from(created, ([id, deleteIdentity]) => {
-    const forget = () => created.delete(id);
-    return deleteIdentity().then(forget, (error: RequestError) => error.statusCode === 404 && forget());
-  });
-  const written = new Promise((resolve) => process.stdout.write("", resolve)); // Writing to a pipe is asynchronous.
-  await Promise.race([Promise.all([...deletions, written]), wait(10_000)]);
-  let result = count > 0 ? `Identities deleted: ${count}` : "There was no known identity to delete.";
-  if (created.size > 0) result = `Could not confirm the deletion of ${[...created.keys()].join(", ")}`;
-  if (process.exitCode && process.exitCode !== 2) console.error(result);
-  await Promise.race([new Promise((resolve) => process.stderr.write("", resolve)), wait(1000)]);
-  process.exit();
+  clearTimeout(step.timer);
+  for (const [id, deleteIdentity] of created) {
+    const forget = (error?: SdkError) => (!error || error.statusCode === 404) && created.delete(id);
+    deletions.set(id, deletions.get(id) ?? deleteIdentity().then(() => forget(), forget));
+  }
+  if (timeUp) return; // The first call waits for the deletions of a second one, too.
+  timeUp = wait(10_000);
+  for (const deletion of deletions.values()) await Promise.race([deletion, timeUp]);
+  await Promise.race([new Promise((resolve) => process.stdout.write("", resolve)), wait(1000)]);
+  let text = deletions.size > 0 ? `Identities deleted: ${deletions.size}` : "No identities to delete.";
+  if (created.size > 0) text = `Couldn't confirm that these identities were deleted: ${[...created.keys()].join(", ")}`;
+  if (ended.signal.aborted && step.number > 0) console.error(text);
+  setImmediate(process.exit); // A bug in explain() shows its stack first.
 }

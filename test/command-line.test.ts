@@ -1,44 +1,64 @@
 // Tests of the options.
 
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { describe, expect } from "vitest";
+import { calls, callOf, hint, steps } from "./support/calls.ts";
 import { test } from "./support/fixtures.ts";
+import { mask } from "./support/output.ts";
 import { hasTerminal, nodeOptions, programFile, root } from "./support/processes.ts";
-import { mask } from "./tools/docs.ts";
+import { snippets } from "./tools/docs.ts";
 
-const prompts = [
-  "Next: Creating an identity. Press Enter to continue.",
-  "Next: Issuing an access token. Press Enter to continue.",
-  "Next: Creating an identity with an access token. Press Enter to continue.",
-  "Next: Refreshing the access token. Press Enter to continue.",
-  "Next: Revoking the access tokens. Press Enter to continue.",
-  "Next: Deleting the identities. Press Enter to continue.",
-];
+const original = [process.execPath, ...nodeOptions, programFile];
+const heading = (step: string) => `Step ${steps.indexOf(step) + 1} of ${steps.length}: ${step}`;
+const prompt = "Press Enter to run this code, or Ctrl+C to stop and clean up.";
+const enter = "\n".repeat(steps.length);
+const end =
+  `\nAll ${steps.length} steps are done, and both identities are deleted. ` +
+  'Next, read "Use the token" in README.md.\n';
 
 describe.concurrent("--step", () => {
-  test("announces each step, waits for Enter, and does not change the output", async ({ emulator, walk }) => {
-    const { exitCode, stdout, stderr } = await walk(emulator.settings, ["--step"], { input: "\n".repeat(6) });
-    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: prompts.map((prompt) => `\n${prompt}\n`).join("") });
-    expect(mask(await readFile(join(root, "README.md"), "utf8"))).toContain(
-      `\`\`\`console output\n${mask(stdout)}\`\`\``,
-    );
+  test("shows the code of each step before it runs, and leaves stdout as it is", async ({
+    emulator,
+    run,
+    runProgram,
+  }) => {
+    const { exitCode, stdout, stderr } = await run([...original, "--step"], {
+      settings: emulator.settings,
+      input: enter,
+    });
+    const program = await readFile(programFile, "utf8");
+    const lines = program.split("\n");
+    const shown = [...snippets(program)].slice(1).map(([name, code], index) => {
+      const firstLine = lines.findIndex((line) => line.trim() === `// <${name}>`) + 2;
+      const title =
+        index === 0 ? "Before step 1, this code has run: Authenticate the client" : heading(steps[index - 1]!);
+      const indented = code.replaceAll(/^(?=.)/gm, "  ");
+      return `\n${title}  (issue-access-tokens.ts:${firstLine})\n\n${indented}\n${index === 0 ? "" : `\n${prompt}\n`}`;
+    });
+    expect({ exitCode, stderr }, hint).toEqual({ exitCode: 0, stderr: shown.join("") + end });
+    expect(mask(stdout)).toBe(mask((await runProgram(emulator.settings)).stdout));
   });
 
-  test("sends nothing before the first Enter", async ({ emulator, walk }) => {
-    const { exitCode, stderr } = await walk(emulator.settings, ["--step"], { input: "" });
-    const end = "The input ended before the walkthrough was complete.\nThere was no known identity to delete.\n";
-    expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: `\n${prompts[0]}\n${end}` });
+  test("shows the headings and prompts of a bundle, which has no comments", async ({ emulator, runProgram }) => {
+    const { exitCode, stderr } = await runProgram(emulator.settings, ["--step"], { input: enter });
+    const screens = steps.map((step) => `\n${heading(step)}\n\n${prompt}\n`);
+    const client = "\nBefore step 1, this code has run: Authenticate the client\n";
+    expect({ exitCode, stderr }, hint).toEqual({ exitCode: 0, stderr: client + screens.join("") + end });
+  });
+
+  test("sends nothing before the first Enter", async ({ emulator, runProgram }) => {
+    const { exitCode, stderr } = await runProgram(emulator.settings, ["--step"], { input: "" });
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/\nThe input ended before the walkthrough was complete\.\nNo identities to delete\.\n$/);
     expect(emulator.requests).toEqual([]);
   });
 
-  test("does not count waiting for Enter toward the time limit", async ({ emulator, walk }) => {
+  test("does not count waiting for Enter toward the time limit", async ({ emulator, runProgram }) => {
     const timeout = 3000; // milliseconds
-    const { exitCode } = await walk(emulator.settings, ["--step", "--timeout", String(timeout / 1000)], {
+    const { exitCode } = await runProgram(emulator.settings, ["--step", "--timeout", String(timeout / 1000)], {
       input: null,
       // This test has to wait for real time to pass, starting at the first prompt.
-      onStart: (child) =>
-        child.stderr!.once("data", () => setTimeout(() => child.stdin!.end("\n".repeat(6)), timeout + 200)),
+      onStart: (child) => child.stderr!.once("data", () => setTimeout(() => child.stdin!.end(enter), timeout + 200)),
     });
     expect(exitCode).toBe(0);
   });
@@ -46,28 +66,21 @@ describe.concurrent("--step", () => {
   test.skipIf(!hasTerminal)(
     "stops at a prompt on Ctrl+C and deletes what was created",
     async ({ emulator, bundles, processes }) => {
-      const terminal = processes.openTerminal([process.execPath, bundles.program, "--step"], {
-        settings: emulator.settings,
-      });
-      for (const prompt of prompts.slice(0, 3)) {
-        await terminal.shows(prompt);
+      const command = [process.execPath, bundles.program, "--step"];
+      const terminal = processes.openTerminal(command, { settings: emulator.settings });
+      for (const step of steps.slice(0, 3)) {
+        await terminal.shows(heading(step));
         terminal.type("\n");
       }
-      await terminal.shows(prompts[3]!);
-      expect(emulator.identities.size).toBe(2);
+      await terminal.shows(heading(steps[3]!));
+      expect(emulator.identities.size, hint).toBe(2);
       const typed = Date.now();
       terminal.type("\x03");
       const { exitCode, screen } = await terminal.ended;
       expect(exitCode).toBe(130);
       expect(screen).toMatch(/Interrupted\. Cleaning up \(15 seconds at most\)\.\nIdentities deleted: 2\n$/);
       expect(Date.now() - typed).toBeLessThan(5000); // No call is in progress, so there is nothing to wait for.
-      expect(emulator.requests.map(({ operation }) => operation)).toEqual([
-        "create",
-        "issue",
-        "create",
-        "delete",
-        "delete",
-      ]);
+      expect(emulator.requests, hint).toHaveLength(callOf(steps[3]!) - 1 + 2);
       expect(emulator.identities.size).toBe(0);
     },
   );
@@ -75,68 +88,57 @@ describe.concurrent("--step", () => {
   test.skipIf(!hasTerminal)(
     "stops at a prompt on Ctrl+D and deletes what was created",
     async ({ emulator, bundles, processes }) => {
-      const terminal = processes.openTerminal([process.execPath, bundles.program, "--step"], {
-        settings: emulator.settings,
-      });
-      await terminal.shows(prompts[0]!);
+      const command = [process.execPath, bundles.program, "--step"];
+      const terminal = processes.openTerminal(command, { settings: emulator.settings });
+      await terminal.shows(heading(steps[0]!));
       terminal.type("\n");
-      await terminal.shows(prompts[1]!);
+      await terminal.shows(heading(steps[1]!));
       terminal.type("\x04");
       const { exitCode, screen } = await terminal.ended;
       expect(exitCode).toBe(1);
       expect(screen).toMatch(/The input ended before the walkthrough was complete\.\nIdentities deleted: 1\n$/);
-      expect(emulator.requests.map(({ operation }) => operation)).toEqual(["create", "delete"]);
+      expect(emulator.identities.size).toBe(0);
     },
   );
 
-  test.skipIf(!hasTerminal)("stops on Ctrl+C with npm run local, too", async ({ processes }) => {
-    const terminal = processes.openTerminal(["npm", "run", "--silent", "local", "--", "--step"], { cwd: root });
-    await terminal.shows(prompts[0]!);
+  test.skipIf(!hasTerminal).for([
+    ["in color", {}, `\x1b[1m${heading(steps[0]!)}\x1b[22m`],
+    ["without color if NO_COLOR is set", { NO_COLOR: "1" }, `\n${heading(steps[0]!)}`],
+  ] as const)("is shown by npm run step %s, and stops on Ctrl+C", async ([, settings, title], { processes }) => {
+    const terminal = processes.openTerminal(["npm", "run", "--silent", "step"], { settings, cwd: root });
+    await terminal.shows(prompt);
     terminal.type("\n");
-    await terminal.shows(prompts[1]!);
+    await terminal.shows(heading(steps[1]!));
     terminal.type("\x03");
     const { exitCode, screen } = await terminal.ended;
     expect(exitCode).toBe(130);
-    expect(screen).toMatch(/Created an identity[^]*Interrupted\..*\nIdentities deleted: 1\n$/);
-    expect(screen).not.toContain("Issued an access token");
+    expect(screen).toContain(title);
+    expect(screen).toMatch(/\nCreated an identity[^]*Interrupted\..*\nIdentities deleted: 1\n$/);
   });
 });
 
 describe.concurrent("the command line", () => {
-  test("--help explains the options, the settings, and the exit codes in 80 columns", async ({ run }) => {
-    // The usage text is the header of the original file, which the bundle does not contain.
-    const { exitCode, stdout, stderr } = await run([process.execPath, ...nodeOptions, programFile, "--help"]);
-    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
-    const source = await readFile(programFile, "utf8");
-    const header = source.split("\n").slice(0, source.split("\n").indexOf(""));
-    expect(stdout.trim().split("\n")).toEqual(header.map((line) => line.replace(/^\/\/ ?/, "")));
-    expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
-    const names = [
-      "--step",
-      "--timeout",
-      "COMMUNICATION_SERVICES_CONNECTION_STRING",
-      "COMMUNICATION_SERVICES_ENDPOINT",
-    ];
-    for (const name of [...names, "0 success", "1 failure", "2 invalid", "130"]) expect(stdout).toContain(name);
-  });
+  test.for(["--help", "-h"])(
+    "%s prints the comment at the top of the program, in 80 columns",
+    async (option, { run }) => {
+      const { exitCode, stdout, stderr } = await run([...original, option]);
+      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+      const header = /^(\/\/.*\n)+/.exec(await readFile(programFile, "utf8"))![0];
+      expect(stdout).toBe(`${header.replaceAll(/^\/\/ ?/gm, "")}`);
+      expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+    },
+  );
 
+  const wrongLimit = "--timeout must be more than 0 and at most 86400 seconds.\n";
+  const positional = "Unexpected argument. This command does not take positional arguments\nRun with --help.\n";
   test.for([
-    ["an unknown option", ["--frob"], "Unknown option '--frob'\n"],
-    ["a time limit of 0", ["--timeout", "0"], "--timeout must be more than 0 and at most 86400 seconds.\n"],
-    [
-      "a time limit that is not a number",
-      ["--timeout", "soon"],
-      "--timeout must be more than 0 and at most 86400 seconds.\n",
-    ],
-    ["a time limit of a year", ["--timeout", "31536000"], "--timeout must be more than 0 and at most 86400 seconds.\n"],
-    ["a missing time limit", ["--timeout"], "Option '--timeout <value>' argument missing\n"],
-    [
-      "a connection string as an argument",
-      ["endpoint=https://127.0.0.1/;accesskey=bm90IHNlY3JldA=="],
-      "This program takes no positional arguments.\n",
-    ],
-  ] as const)("rejects %s before sending anything", async ([, args, message], { emulator, walk }) => {
-    const result = await walk(emulator.settings, [...args]);
+    ["an unknown option", ["--frob"], "Unknown option '--frob'\nRun with --help.\n"],
+    ["a time limit of 0", ["--timeout", "0"], wrongLimit],
+    ["a time limit that is not a number", ["--timeout", "soon"], wrongLimit],
+    ["a time limit of a year", ["--timeout", "31536000"], wrongLimit],
+    ["a connection string as an argument", ["endpoint=https://127.0.0.1/;accesskey=bm90IHNlY3JldA=="], positional],
+  ] as const)("rejects %s before sending anything", async ([, args, message], { emulator, runProgram }) => {
+    const result = await runProgram(emulator.settings, [...args]);
     expect(result).toEqual({ exitCode: 2, stdout: "", stderr: message });
     expect(emulator.requests).toEqual([]);
   });

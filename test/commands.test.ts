@@ -10,6 +10,8 @@ import { test } from "./support/fixtures.ts";
 import { hasSignals, nodeOptions, type Processes, root } from "./support/processes.ts";
 
 describe.concurrent("npm run local", () => {
+  const notice = "This runs against an emulator on this machine. No Azure resource is involved.\n";
+
   test("runs the walkthrough against an emulator and nothing else", async ({ clone, emulator, run }) => {
     const name = "COMMUNICATION_SERVICES_CONNECTION_STRING";
     await cp(join(root, "test"), join(clone, "test"), { recursive: true });
@@ -18,18 +20,17 @@ describe.concurrent("npm run local", () => {
     await writeFile(join(clone, ".env"), env);
     const settings = { ...emulator.settings, ...emulator.entraSettings, DOTENV_OVERRIDE: "true", HTTPS_PROXY: proxy };
     const { exitCode, stdout, stderr } = await run(["npm", "run", "--silent", "local"], { settings, cwd: clone });
-    const notice = "This runs against an emulator on this machine. No Azure resource is involved.\n";
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: notice });
     expect(stdout).toMatch(/^Azure Communication Services[^]*\nDeleted the identity with ID: \S+\n$/);
     expect(emulator.requests).toEqual([]);
   });
 
-  test("passes on the options and the exit code of the walkthrough", async ({ run }) => {
-    const { exitCode, stderr } = await run([process.execPath, ...nodeOptions, "test/tools/local.ts", "--frob"], {
-      cwd: root,
-    });
-    expect(exitCode).toBe(2);
-    expect(stderr).toContain("Unknown option '--frob'\n");
+  test("runs any program, and passes on its arguments, its output, and its exit code", async ({ clone, run }) => {
+    await writeFile(join(clone, "own.ts"), "console.log(process.argv[2]!);\nconsole.error('no');\nprocess.exit(7);\n");
+    const settings = { INIT_CWD: clone }; // as npm sets it, in the folder where it's called
+    const command = [process.execPath, ...nodeOptions, "test/tools/local.ts", "own.ts", "--option"];
+    const { exitCode, stdout, stderr } = await run(command, { settings, cwd: root });
+    expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 7, stdout: "--option\n", stderr: `${notice}no\n` });
   });
 });
 
@@ -57,15 +58,15 @@ describe.concurrent("npm run emulator", () => {
   test("prints settings for clients in other processes, and logs their requests", async ({
     bundles,
     processes,
-    walk,
+    runProgram,
   }) => {
     const command = [process.execPath, bundles.emulator];
     const { child, ended, settings, entraSettings, powerShell } = await serve(processes, command);
     const { NODE_EXTRA_CA_CERTS } = settings;
     expect({ ...entraSettings, ...settings }).toMatchObject(powerShell);
     expect(Object.keys(powerShell)).toHaveLength(5);
-    expect(await walk(settings)).toMatchObject({ exitCode: 0, stderr: "" });
-    expect(await walk({ ...entraSettings, NODE_EXTRA_CA_CERTS })).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(await runProgram(settings)).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(await runProgram({ ...entraSettings, NODE_EXTRA_CA_CERTS })).toMatchObject({ exitCode: 0, stderr: "" });
     child.kill("SIGTERM");
     const { exitCode, stdout, stderr } = await ended;
     expect(exitCode).toBe(hasSignals ? 0 : null);
@@ -86,13 +87,13 @@ describe.concurrent("npm run emulator", () => {
 
   test.skipIf(!hasSignals)(
     "without npm and a terminal, continues after its shell ends and after a hangup",
-    async ({ bundles, processes, walk }) => {
+    async ({ bundles, processes, runProgram }) => {
       const shell = ["sh", "-c", '"$0" "$1" & read line', process.execPath, bundles.emulator];
       const { child, ended, settings } = await serve(processes, shell);
       child.stdin!.end("\n");
       await once(child, "exit");
       process.kill(-child.pid!, "SIGHUP");
-      expect(await walk(settings)).toMatchObject({ exitCode: 0, stderr: "" });
+      expect(await runProgram(settings)).toMatchObject({ exitCode: 0, stderr: "" });
       process.kill(-child.pid!, "SIGTERM");
       await ended;
       await expect(access(settings.NODE_EXTRA_CA_CERTS!)).rejects.toThrow("ENOENT");

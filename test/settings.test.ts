@@ -11,103 +11,73 @@ const endpointName = "COMMUNICATION_SERVICES_ENDPOINT";
 // As long as a real key, and recognizable even in part.
 const key = `${"UNMISTAKABLE/KEY+".repeat(5)}xyz==`;
 const host = "https://contoso.communication.azure.com";
-const form = /does not have this form: endpoint=https:\/\/<resource>\.communication\.azure\.com\/;accesskey=<key>\n$/;
-const endpointForm = /does not have this form: https:\/\/<resource>\.communication\.azure\.com\/\n$/;
-const placeholders =
-  /Replace <resource> and <key>\nwith the values that the portal shows under Settings > Keys\. Without a/;
-const otherName = /_connection_?string is set, but this program reads COMMUNICATION_SERVICES_CONNECTION_STRING\.\n$/i;
+const forms = `
+Set one of these variables in the environment or in a .env file:
+${keyName}="endpoint=https://<resource>.communication.azure.com/;accesskey=<key>"
+${endpointName}="https://<resource>.communication.azure.com/"
+The Azure portal shows both under Settings > Keys of your resource. No resource? Use the emulator: npm run local
+`;
 
 describe.concurrent("invalid settings", () => {
+  const wrongForm = "doesn't have the following form.";
   test.for([
-    [keyName, `endpoint=https://<resource>.communication.azure.com/;accesskey=${key}`, placeholders],
-    [keyName, `endpoint=${host}/;accesskey=<key>`, placeholders],
-    [endpointName, "https://<resource>.communication.azure.com/", placeholders],
-    [
-      endpointName,
-      `endpoint=${host}/;accesskey=${key}`,
-      /contains a connection string\. Set COMM\w+_CONNECTION_STRING /,
-    ],
-    ["COMMUNICATION_CONNECTION_STRING", `endpoint=${host}/;accesskey=${key}`, otherName],
-    ["AZURE_COMMUNICATION_CONNECTION_STRING", `endpoint=${host}/;accesskey=${key}`, otherName],
-    ["communicationServices_connectionString", `endpoint=${host}/;accesskey=${key}`, otherName],
-    [keyName, key, form],
-    [keyName, `endpoint=${host}/`, form],
-    [keyName, `endpoint=${host}/;accesskey= `, form],
-    [keyName, `accesskey=${key};endpoint=${host}/`, form],
-    [keyName, `endpoint=${host}/;\naccesskey=${key}`, form],
-    [keyName, `endpoint=${host};accesskey=${key};accesskey=${key}`, form],
-    [keyName, `endpoint=${host.replace("https", "http")}/;accesskey=${key}`, form],
-    [keyName, `endpoint=contoso.communication.azure.com;accesskey=${key}`, form],
-    [keyName, `endpoint=${key};accesskey=${host}/`, form],
-    [endpointName, key.replaceAll("=", ""), endpointForm],
-    [endpointName, host.replace("https", "http"), endpointForm],
-    [endpointName, `${host}/identities?api-version=2023-10-01`, endpointForm],
-    [endpointName, `${host}/\u00a0`, endpointForm],
-  ] as const)("are rejected without showing a value: %s=%j", async ([name, value, message], { walk }) => {
-    const { exitCode, stdout, stderr } = await walk({ [name]: value });
+    [keyName, `endpoint=${host}/;accesskey=<key>`, "still contains placeholders. Replace <resource> and <key>."],
+    [keyName, `endpoint=${host}/`, "has no access key. In a shell, set it in quotes."],
+    [keyName, `accesskey=${key};endpoint=${host}/`, wrongForm],
+    [endpointName, `${host}/identities?api-version=2023-10-01`, wrongForm],
+    [endpointName, `endpoint=${host}/;accesskey=${key}`, `contains a connection string. Set ${keyName} instead.`],
+    [endpointName, `"${host}/"`, "contains quotation marks. Set it without them."],
+    ["AZURE_COMMUNICATION_CONNECTION_STRING", `endpoint=${host}/;accesskey=${key}`, `is set, but this program reads `],
+    [keyName, " ", "is empty. An empty variable in the environment hides the one in .env."],
+  ] as const)("are explained without a value: %s=%s", async ([name, value, problem], { runProgram, clone }) => {
+    const { exitCode, stdout, stderr } = await runProgram({ [name]: value }, [], { cwd: clone });
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
-    expect(stderr).toMatch(message);
-    expect(stderr.startsWith(name)).toBe(true);
+    expect(stderr.startsWith(`${name} ${problem}`)).toBe(true);
+    expect(stderr.endsWith(forms)).toBe(true);
     expect(stderr).not.toMatch(/UNMISTAKABLE|contoso/i);
   });
 
-  test("are explained when nothing is set", async ({ walk, clone }) => {
-    for (const settings of [{}, { [keyName]: "", [endpointName]: "" }]) {
-      const { exitCode, stdout, stderr } = await walk(settings, [], { cwd: clone });
-      expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
-      const expected = [keyName, endpointName, "This folder has no readable .env file.", "portal", "npm run local"];
-      for (const text of expected) expect(stderr).toContain(text);
-    }
+  test("are explained when neither variable is set, or .env isn't UTF-8", async ({ runProgram, clone }) => {
+    const stderr = expect.stringMatching(
+      /^Neither variable is set, in the environment or in .*access-tokens-quickstart-.*\.env \(which must be UTF-8\)\.\n/,
+    );
+    expect(await runProgram({}, [], { cwd: clone })).toEqual({ exitCode: 2, stdout: "", stderr });
+    const setting = `\ufeff${keyName}="endpoint=${host}/;accesskey=${key}"\r\n`;
+    await writeFile(join(clone, ".env"), setting, "utf16le"); // like > in Windows PowerShell
+    expect(await runProgram({}, [], { cwd: clone })).toEqual({ exitCode: 2, stdout: "", stderr });
   });
 
-  test.for([
-    ["is not UTF-8, as with > in Windows PowerShell", "utf16le", {}],
-    ["is overridden by an empty variable", "utf8", { [keyName]: "" }],
-  ] as const)("are explained when .env %s", async ([, encoding, settings], { walk, clone }) => {
-    await writeFile(join(clone, ".env"), `\ufeff${keyName}="endpoint=${host}/;accesskey=${key}"\r\n`, encoding);
-    const { exitCode, stderr } = await walk(settings, [], { cwd: clone });
-    expect(exitCode).toBe(2);
-    expect(stderr).toContain("The .env file sets neither, is not saved as UTF-8, or is overridden by an empty environ");
-  });
-
-  test("are explained when .env is the unchanged .env.example", async ({ clone, walk }) => {
+  test("are explained when .env is the unchanged .env.example", async ({ clone, runProgram }) => {
     await copyFile(join(root, ".env.example"), join(clone, ".env"));
-    const { exitCode, stderr } = await walk({}, [], { cwd: clone });
-    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringMatching(placeholders) });
+    const { exitCode, stderr } = await runProgram({}, [], { cwd: clone });
+    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringContaining("contains placeholders") });
   });
 
-  test("that only the SDK rejects are explained, and nothing is sent", async ({ emulator, walk }) => {
-    const credentials = await walk({ ...emulator.entraSettings, AZURE_TOKEN_CREDENTIALS: "typo" });
+  test("that only the SDK rejects are explained, and nothing is sent", async ({ emulator, runProgram }) => {
+    const credentials = await runProgram({ ...emulator.entraSettings, AZURE_TOKEN_CREDENTIALS: "typo" });
     expect(credentials).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("AZURE_TOKEN_CREDENTIALS") });
-    const proxy = await walk({ ...emulator.settings, HTTPS_PROXY: "127.0.0.1:8080" });
-    expect(proxy).toMatchObject({
-      exitCode: 2,
-      stderr: "Invalid URL\nCheck the endpoint, network, and proxy.\n",
-    });
+    const proxy = await runProgram({ ...emulator.settings, HTTPS_PROXY: "http://user:UNMISTAKABLE/@127.0.0.1:8080" });
+    expect(proxy).toMatchObject({ exitCode: 2, stderr: "HTTPS_PROXY (or ALL_PROXY, HTTP_PROXY) isn't a URL.\n" });
     expect(emulator.requests).toEqual([]);
+  });
+
+  test("end with 2 even if stderr is closed", async ({ run, bundles }) => {
+    const onStart = ({ stderr }: { stderr: { destroy(): void } | null }) => stderr?.destroy();
+    expect(await run([process.execPath, bundles.program], { onStart })).toMatchObject({ exitCode: 2 });
   });
 });
 
 describe.concurrent("valid settings", () => {
-  test.for([
-    ["quotes, which docker run --env-file keeps", (value: string) => `"${value}"`],
-    ["single quotes", (value: string) => `'${value}'`],
-    ["blanks and a line break around", (value: string) => `  ${value}\n`],
-    [
-      "capitals",
-      (value: string) => value.replace("endpoint=https", "EndPoint=HTTPS").replace("accesskey", "AccessKey"),
-    ],
-    ["no slash after the host", (value: string) => value.replace("/;", ";").replace(/\/$/, "")],
-  ] as const)("include %s, with a connection string and with an endpoint", async ([, change], { emulator, walk }) => {
-    const { settings, entraSettings } = emulator;
-    const keySettings = { ...settings, [keyName]: change(settings[keyName]) };
-    expect(await walk(keySettings)).toMatchObject({ exitCode: 0, stderr: "" });
-    const endpointSettings = { ...entraSettings, [endpointName]: change(entraSettings[endpointName]) };
-    expect(await walk(endpointSettings)).toMatchObject({ exitCode: 0, stderr: "" });
-  });
-
-  test("include a semicolon after the access key", async ({ emulator, walk }) => {
-    const { settings } = emulator;
-    expect(await walk({ ...settings, [keyName]: `${settings[keyName]};` })).toMatchObject({ exitCode: 0, stderr: "" });
+  const valid: [string, "settings" | "entraSettings", string, (value: string) => string][] = [
+    ["a connection string in quotes", "settings", keyName, (value) => `"${value}"`], // as docker run --env-file keeps them
+    ["a connection string with a semicolon at its end", "settings", keyName, (value) => `${value};`],
+    ["a connection string with blanks and a line break around it", "settings", keyName, (value) => `  ${value}\n`],
+    ["an endpoint in capitals", "entraSettings", endpointName, (value) => value.toUpperCase()],
+    ["an endpoint without a slash at its end", "entraSettings", endpointName, (value) => value.replace(/\/$/, "")],
+  ];
+  test.for(valid)("include %s", async ([, kind, name, change], { emulator, runProgram }) => {
+    const settings: Record<string, string> = { ...emulator[kind] };
+    settings[name] = change(settings[name]!);
+    expect(await runProgram(settings)).toMatchObject({ exitCode: 0, stderr: "" });
   });
 });

@@ -5,6 +5,7 @@ export default defineConfig({
   // The default would be a folder in `test`.
   cacheDir: "../node_modules/.vitest",
   test: {
+    globalSetup: "support/build.ts",
     // One more than there are cores: two files spend most of their time waiting for time limits and retries.
     maxWorkers: availableParallelism() + 1,
     // The tests of a file run side by side, because they wait for processes.

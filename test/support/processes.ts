@@ -4,7 +4,9 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
+import { environmentWith } from "./environment.ts";
 
 export const root = join(import.meta.dirname, "..", "..");
 export const programFile = join(root, "issue-access-tokens.ts");
@@ -39,16 +41,20 @@ export const hasTerminal = hasSignals && spawnSync("python3", ["-c", "import pty
 /** The processes of one test. */
 export class Processes {
   #children: ChildProcess[] = [];
+  #settings: object;
+
+  /** @param settings Environment variables for all processes. */
+  constructor(settings: object) {
+    this.#settings = settings;
+  }
 
   /** Starts a command, such as `["npx", "tsx", "issue-access-tokens.ts"]`, without the developer's own settings. */
   run = async (command: string[], options: RunOptions = {}): Promise<Result> => {
-    const own = /^(AZURE_|COMMUNICATION|IDENTITY_|MSI_|DOTENV_|NODE_|VITEST|npm_|(HTTPS?|ALL|NO)_PROXY$)/i;
-    const inherited = Object.entries(process.env).filter(([name]) => !own.test(name));
     const [file = "", ...args] = command;
     const child = spawn(file, args, {
       cwd: options.cwd ?? tmpdir(),
       // The log level hides npm's warnings about the developer's own configuration.
-      env: { ...Object.fromEntries(inherited), npm_config_loglevel: "error", ...options.settings },
+      env: environmentWith({ npm_config_loglevel: "error", ...this.#settings, ...options.settings }),
       shell: process.platform === "win32" && file !== process.execPath, // npm and npx are .cmd files on Windows.
       detached: hasSignals, // Starts a process group, which can be ended as a whole.
     });
@@ -56,9 +62,10 @@ export class Processes {
     child.stdin.on("error", () => {}); // The program may exit without reading its input.
     if (options.input !== null) child.stdin.end(options.input);
     options.onStart?.(child);
-    const stdout = text(child.stdout).catch(() => ""); // A test may close stdout.
-    const [out, err, [exitCode]] = await Promise.all([stdout, text(child.stderr), once(child, "close")]);
-    return { exitCode, stdout: out, stderr: err };
+    const read = (stream: Readable) => text(stream).catch(() => ""); // A test may close it.
+    const ended = Promise.all([read(child.stdout), read(child.stderr), once(child, "close")]);
+    const [stdout, stderr, [exitCode]] = await ended;
+    return { exitCode, stdout, stderr };
   };
 
   /** Starts a command in a pseudo-terminal, as if typed by a person. */
@@ -78,7 +85,7 @@ sys.exit(code if code >= 0 else 128 - code)`;
       type: (keys: string) => void child.stdin!.write(keys),
       /** Waits until the screen shows the text. */
       async shows(text: string) {
-        while (!screen.includes(text)) await once(child.stdout!, "data");
+        while (!screen.replaceAll("\r\n", "\n").includes(text)) await once(child.stdout!, "data");
       },
       /** Resolves with the exit code (128 + n after a signal, as in a shell) and everything that was on the screen. */
       ended: ended.then(({ exitCode, stdout }) => ({ exitCode, screen: stdout.replaceAll("\r\n", "\n") })),

@@ -4,9 +4,12 @@
 // goes in the code block that begins with "```ts name", and the output of a run in "```console output".
 
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { mask, shorten } from "../support/output.ts";
+import { root } from "../support/processes.ts";
 
 /**
  * Returns the snippets of a program by name, in order: the lines between the tags, without their common indentation.
@@ -35,26 +38,6 @@ export function snippets(program: string): Map<string, string> {
 }
 
 /**
- * Masks what differs between runs: IDs, as `<id 1>`, `<id 2>` in order of appearance, times, and tokens. Shortened IDs
- * and tokens are masked, too.
- */
-export function mask(output: string): string {
-  const id = /8:acs:[\da-f_.-]+/g;
-  const ids = [...new Set(output.match(id))];
-  return output
-    .replace(id, (found) => `<id ${ids.indexOf(found) + 1}>`)
-    .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, "<time>")
-    .replace(/eyJ[\w.-]+/g, "<token>");
-}
-
-/** Shortens the IDs and tokens of an output in the middle, where they are alike. */
-export function shorten(output: string): string {
-  return output
-    .replace(/(8:acs:[\da-f]{8})[\da-f-]+_[\da-f-]+([\da-f]{12})/g, "$1...$2")
-    .replace(/(eyJ\w{9})[\w.-]+([\w-]{12})/g, "$1...$2");
-}
-
-/**
  * Returns the README with the current snippets and output. Output that differs only in masked parts is kept. Throws if
  * the README names an unknown snippet.
  */
@@ -69,22 +52,34 @@ export function update(readme: string, program: string, output: string): string 
     .replace(/(?<=^```console output\n)[^]*?(?=^```$)/gm, (old) => (mask(old) === mask(shortened) ? old : shortened));
 }
 
-/** Returns the output of `npm run local`, with a second between the steps: tokens of one second can be identical. */
+/**
+ * Returns the output of `npm run step`, with a second between the steps: tokens of one second can be identical. Throws if
+ * the program fails.
+ */
 async function runSlowly(): Promise<string> {
   const local = join(import.meta.dirname, "local.ts");
   const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), local, "--step"]);
+  let problems = "";
   child.stderr.on("data", (data) => {
-    if (String(data).includes("Press Enter")) setTimeout(() => child.stdin.write("\n"), 1000);
+    problems = String(data);
+    if (problems.includes("Press Enter")) setTimeout(() => child.stdin.write("\n"), 1000);
   });
-  return text(child.stdout);
+  const [output, [exitCode]] = await Promise.all([text(child.stdout), once(child, "close")]);
+  if (exitCode !== 0) throw new Error(`The program ended with ${exitCode}: ${problems.trim()}`);
+  return output;
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const root = join(import.meta.dirname, "..", "..");
-  const readme = join(root, "README.md");
-  const program = await readFile(join(root, "issue-access-tokens.ts"), "utf8");
-  const old = await readFile(readme, "utf8");
-  const updated = update(old, program, await runSlowly());
-  await writeFile(readme, updated);
-  console.log(updated === old ? "The README is up to date." : "Updated the README.");
+  try {
+    const readme = join(root, "README.md");
+    const program = await readFile(join(root, "issue-access-tokens.ts"), "utf8");
+    const old = await readFile(readme, "utf8");
+    snippets(program); // throws before the program runs
+    const updated = update(old, program, await runSlowly());
+    await writeFile(readme, updated);
+    console.log(updated === old ? "The README is up to date." : "Updated the README.");
+  } catch (error) {
+    console.error(`The README is unchanged. ${(error as Error).message}`);
+    process.exitCode = 1;
+  }
 }

@@ -1,26 +1,32 @@
-// Runs the unmodified walkthrough against its own emulator: npm run local [-- --step]
+// Runs the walkthrough, or another program, against an emulator: npm run local [-- <file>] [<arguments>]
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { startEmulator } from "../emulator/server.ts";
+import { environmentWith } from "../support/environment.ts";
+
+const [file, ...others] = process.argv.slice(2);
+const isFile = file !== undefined && !file.startsWith("-");
+// npm changes the working directory to the root of the project.
+const program = isFile
+  ? resolve(process.env.INIT_CWD ?? "", file)
+  : join(import.meta.dirname, "..", "..", "issue-access-tokens.ts");
+const args = isFile ? others : process.argv.slice(2);
 
 console.error("This runs against an emulator on this machine. No Azure resource is involved.");
 const emulator = await startEmulator();
-const program = join(import.meta.dirname, "..", "..", "issue-access-tokens.ts");
 
-// Nothing may redirect the walkthrough: no user settings, no proxy, and no .env file, which dotenv looks for in the
-// working directory and which the folder of the emulator does not contain.
-const foreign = /^(COMMUNICATION_|DOTENV_|(HTTPS?|ALL|NO)_PROXY$)/i;
-const inherited = Object.entries(process.env).filter(([name]) => !foreign.test(name));
-const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), program, ...process.argv.slice(2)], {
+// Nothing may redirect the program: no user settings, no proxy, and no .env file, which dotenv looks for in the working
+// directory and which the folder of the emulator does not contain.
+const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), program, ...args], {
   cwd: emulator.folder,
-  env: { ...Object.fromEntries(inherited), ...emulator.settings },
+  env: environmentWith(emulator.settings),
   stdio: "inherit",
 });
 
-// On Ctrl+C, the terminal also signals the walkthrough, and this process waits for it. A signal sent only to this
-// process is forwarded, except on Windows, where it would end the walkthrough before it cleans up.
+// On Ctrl+C, the terminal also signals the program, and this process waits for it. A signal sent only to this process is
+// forwarded, except on Windows, where it would end the program before it cleans up.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => process.platform !== "win32" && child.kill(signal));
 }

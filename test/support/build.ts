@@ -1,0 +1,36 @@
+// Runs once per suite: bundles what the tests start often, with the packages that it uses. Loading the SDK's files one by
+// one would take most of the time of the suite.
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { build } from "esbuild";
+import type { TestProject } from "vitest/node";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** The folder of the bundles: program.mjs, emulator.mjs, and compare.mjs. */
+    bundleFolder: string;
+  }
+}
+
+export default async function setUp({ provide }: TestProject) {
+  const folder = await mkdtemp(join(tmpdir(), "issue-access-tokens-"));
+  const test = join(import.meta.dirname, "..");
+  await build({
+    entryPoints: {
+      program: join(test, "..", "issue-access-tokens.ts"),
+      emulator: join(test, "emulator", "cli.ts"),
+      compare: join(test, "tools", "compare.ts"),
+    },
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    splitting: true, // keeps @azure/identity apart, which is loaded only when it is used
+    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+    outdir: folder,
+    outExtension: { ".js": ".mjs" },
+  });
+  provide("bundleFolder", folder);
+  return () => rm(folder, { recursive: true });
+}

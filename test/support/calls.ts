@@ -1,0 +1,31 @@
+// The calls of the program, in order. If you add, remove, or rename a step, change this list with it.
+
+import type { Operation } from "../emulator/service.ts";
+
+interface Call {
+  step: string;
+  operation: Operation;
+  /** The number of identities that exist when the call starts. */
+  identities: number;
+}
+
+export const calls: Call[] = [
+  { step: "Create an identity", operation: "create", identities: 0 },
+  { step: "Issue an access token", operation: "issue", identities: 1 },
+  { step: "Create an identity with an access token", operation: "create", identities: 1 },
+  { step: "Refresh an access token", operation: "issue", identities: 2 },
+  { step: "Revoke access tokens", operation: "revoke", identities: 2 },
+  { step: "Delete the identities", operation: "delete", identities: 2 },
+  { step: "Delete the identities", operation: "delete", identities: 1 },
+];
+
+/** The titles of the steps, in order. */
+export const steps = [...new Set(calls.map(({ step }) => step))];
+
+/** Says what to do if a test fails after a step was added, removed, or renamed. */
+export const hint = "If you changed the steps, change `calls` in test/support/calls.ts, too";
+
+/** Returns the number of the first call of a step, which is 1 for the first one. */
+export function callOf(step: string): number {
+  return calls.findIndex((call) => call.step === step) + 1;
+}
