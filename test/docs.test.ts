@@ -1,10 +1,10 @@
 // Checks that the README shows the code and output of the real program, and that a reader can build it from the page.
 
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { cp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { test } from "./support/fixtures.ts";
-import { mask, shorten } from "./support/output.ts";
+import { mask } from "./support/output.ts";
 import { nodeOptions, programFile, root } from "./support/processes.ts";
 import { snippets, update } from "./tools/docs.ts";
 
@@ -16,11 +16,11 @@ async function blocks(firstLine: RegExp): Promise<string[]> {
   return [...readme.matchAll(new RegExp(`^\`\`\`${firstLine.source}\n([^]*?)^\`\`\`$`, "gm"))].map(([, code]) => code!);
 }
 
-/** Returns the program that a reader builds from the page: the skeleton, with the snippets in it. */
-async function build(): Promise<string> {
-  const [skeleton = ""] = await blocks(/ts imports/);
-  const steps = await blocks(/ts (?!imports|server|client)\w+/);
-  return skeleton.replace(/ *\/\/ Quickstart code goes here\n/, () => steps.join("\n"));
+/** Returns the program that a reader builds from the page: the skeleton, with the snippets in place of its comment. */
+async function buildProgram(): Promise<string> {
+  const [skeleton = ""] = await blocks(/ts issue-access-tokens\.ts/);
+  const code = (await blocks(/ts \w+/)).join("\n");
+  return skeleton.replace(/ *\/\/ Quickstart code goes here\n/, () => code);
 }
 
 describe.concurrent("the README", () => {
@@ -32,7 +32,7 @@ describe.concurrent("the README", () => {
 
   test("lets a reader build a program that prints the transcript", async ({ clone, emulator, run }) => {
     const file = join(clone, "issue-access-tokens.ts");
-    await writeFile(file, await build());
+    await writeFile(file, await buildProgram());
     const program = [process.execPath, ...nodeOptions, file];
     const result = await run(program, { settings: emulator.settings });
     const [transcript = ""] = await blocks(/console output/);
@@ -46,11 +46,61 @@ describe.concurrent("the README", () => {
     expect(stderr).toContain("Denied by the resource provider.");
   });
 
+  test("shows a server and a client that agree, and a client that rejects a 401", async ({ clone, emulator, run }) => {
+    const [server = ""] = await blocks(/ts server\.ts/);
+    const [client = ""] = await blocks(/ts client\.ts/);
+    const program = `import { CommunicationIdentityClient } from "@azure/communication-identity";
+const client = new CommunicationIdentityClient(process.env.COMMUNICATION_SERVICES_CONNECTION_STRING!);
+const stored = await client.createUser();
+let isSignedIn = false;
+const findUser = async (_request: Request) => (isSignedIn ? stored : undefined);
+globalThis.fetch = (path) => GET(new Request(new URL(String(path), "http://localhost")));
+${server}${client.replace("refreshProactively: true", "refreshProactively: false")}
+console.log(await credential.getToken().catch((error: Error) => error.message));
+isSignedIn = true;
+console.log((await credential.getToken()).token);
+`;
+    await rm(join(clone, "issue-access-tokens.ts"));
+    await writeFile(join(clone, "server-and-client.ts"), program);
+    const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+    expect(await run([process.execPath, tsc], { cwd: clone })).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+
+    const file = join(clone, "server-and-client.ts");
+    const result = await run([process.execPath, ...nodeOptions, file], { settings: emulator.settings });
+    const stdout = `The server returned no access token: 401\n${emulator.tokens[0]?.token}\n`;
+    expect(result).toEqual({ exitCode: 0, stderr: "", stdout });
+  });
+
   test("names the minimum Node version and only existing scripts and files", async () => {
     const pages = await Promise.all(["README.md", ".github/CONTRIBUTING.md"].map(readFromRoot));
     const { engines, scripts } = JSON.parse(await readFromRoot("package.json"));
     for (const version of engines.node.match(/\d+\.\d+(?=\.0)/g)) expect(pages[0]).toContain(version);
-    for (const [, script] of pages.join().matchAll(/npm run (?:--silent )?(\w+)/g)) expect(scripts).toHaveProperty(script!);
+    for (const [, script] of pages.join().matchAll(/npm run (?:--silent )?(\w+)/g))
+      expect(scripts).toHaveProperty(script!);
+  });
+});
+
+describe.concurrent("npm run docs", () => {
+  test("updates changed snippets and output, but not for new IDs", () => {
+    const old = "Created 8:acs:11111111...222222222222\n";
+    const readme = `\`\`\`ts a\nold();\n\`\`\`\n\`\`\`console output\n${old}\`\`\`\n`;
+    const program = "try {\n  // <a>\n  // Why.\n  if (x) {\n    y();\n  }\n  // </a>\n}";
+    const id = "8:acs:33333333-3333-3333-3333-333333333333_44444444-4444-4444-4444-555555555555";
+    const updated = readme.replace("old();", "// Why.\nif (x) {\n  y();\n}");
+    expect(update(readme, program, `Created ${id}\n`)).toBe(updated);
+    const changed = "```console output\nMade 8:acs:33333333...555555555555\n```";
+    expect(update(readme, program, `Made ${id}\n`)).toContain(changed);
+    expect(() => update(readme.replace("ts a", "ts b"), program, "")).toThrow("no snippet <b>");
+  });
+
+  test("keeps the README as it is when the program fails", async ({ clone, run }) => {
+    await cp(join(root, "test"), join(clone, "test"), { recursive: true });
+    await writeFile(join(clone, "README.md"), "old\n");
+    await writeFile(join(clone, "issue-access-tokens.ts"), "console.error('broken');\nprocess.exit(3);\n");
+    const { exitCode, stdout, stderr } = await run(["npm", "run", "--silent", "docs"], { cwd: clone });
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+    expect(stderr).toBe("The README is unchanged. The program ended with 3: broken\n");
+    expect(await readFile(join(clone, "README.md"), "utf8")).toBe("old\n");
   });
 });
 
@@ -58,5 +108,34 @@ describe.concurrent("the snippets", () => {
   test("have comments that fit in 80 columns", async () => {
     const comments = [...snippets(await readFile(programFile, "utf8")).values()].join("\n").match(/^\/\/.*/gm);
     expect(comments?.filter((comment) => comment.length > 80)).toEqual([]);
+  });
+
+  test("type-check in an older project, whose target is es2017", async ({ clone, run }) => {
+    await rm(join(clone, "issue-access-tokens.ts"));
+    const code = [...snippets(await readFile(programFile, "utf8")).values()].join("\n");
+    await writeFile(join(clone, "pasted.ts"), `${code}\nexport {};\n`);
+    const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+    const options = ["--strict", "--noEmit", "--skipLibCheck", "--types", "node", "--module", "nodenext"];
+    const command = [
+      process.execPath,
+      tsc,
+      ...options,
+      "--target",
+      "es2017",
+      "--lib",
+      "es2017",
+      "pasted.ts",
+      "--ignoreConfig",
+    ];
+    expect(await run(command, { cwd: clone })).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+  });
+
+  test.for([
+    ["// <a>\n", "<a> is never closed."],
+    ["// </a>\n", "</a> closes nothing."],
+    ["// <a>\n// </a>\n// <a>\n// </a>", "<a> opens twice."],
+    ["// <a>\n// <b>\n// </b>\n// </a>", "<b> opens inside <a>."],
+  ] as const)("reject the tags %j", ([program, message]) => {
+    expect(() => snippets(program)).toThrow(message);
   });
 });
