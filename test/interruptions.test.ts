@@ -3,7 +3,7 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { describe, expect } from "vitest";
-import { delay, drip, error, silence } from "./emulator/faults.ts";
+import { delay, error, silence } from "./emulator/faults.ts";
 import { callOf, calls, hint } from "./support/calls.ts";
 import { test } from "./support/fixtures.ts";
 import { hasSignals, hasTerminal, nodeOptions, root } from "./support/processes.ts";
@@ -25,7 +25,6 @@ describe.concurrent("the time limit", () => {
 
   test.for([
     ["a call without a response", silence],
-    ["a response that never finishes", drip(50)],
     ["retries", error(503, "ServiceUnavailable", "Busy.", { "Retry-After": "3600" })],
   ] as const)("applies to %s", async ([, fault], { emulator, runProgram }) => {
     emulator.always(withToken, fault);

@@ -77,7 +77,7 @@ export async function startTestEmulator() {
   };
 }
 
-interface Fixtures {
+export interface Fixtures {
   /** The paths of the program, `npm run emulator`, and `npm run compare`, each bundled with the packages that it uses. */
   bundles: { program: string; emulator: string; compare: string };
   processes: Processes;
