@@ -1,6 +1,6 @@
 // Faults to inject into the responses of the emulator. Only `delay` and `lostResponse` carry out the operation.
 
-import { setInterval, setTimeout as wait } from "node:timers/promises";
+import { setTimeout as wait } from "node:timers/promises";
 import type { Response } from "./messages.ts";
 
 /**
@@ -33,10 +33,12 @@ export const notJson = respondWith(200, "Not {JSON", { "Content-Type": "applicat
 export const reset: Fault = () => undefined;
 
 /** Closes the connection in the middle of the response. */
-export const cutOff = inParts(async function* () {
+export const cutOff: Fault = () => ({ status: 201, headers: { "Content-Type": "application/json" }, body: half() });
+
+async function* half() {
   yield '{"identity":{"id":"8:acs:';
   throw new Error("The rest of the response is cut off.");
-});
+}
 
 /** Carries out the operation, then closes the connection before responding. */
 export const lostResponse: Fault = (respond) => respond().then(() => undefined);
@@ -47,14 +49,4 @@ export const silence: Fault = () => new Promise(() => {});
 /** Carries out the operation after this many milliseconds. */
 export function delay(milliseconds: number): Fault {
   return (respond) => wait(milliseconds).then(respond);
-}
-
-/** Sends a space at this interval, in milliseconds, and never finishes. */
-export function drip(milliseconds: number): Fault {
-  return inParts(() => setInterval(milliseconds, " "));
-}
-
-/** Responds 201 with a body that is sent in parts. */
-function inParts(parts: () => AsyncIterable<string>): Fault {
-  return () => ({ status: 201, headers: { "Content-Type": "application/json" }, body: parts() });
 }
