@@ -1,10 +1,11 @@
 // Tests of the settings that the program accepts and rejects.
 
+import type { ChildProcess } from "node:child_process";
 import { copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { test } from "./support/fixtures.ts";
-import { root } from "./support/processes.ts";
+import { programFile, root } from "./support/processes.ts";
 
 const keyName = "COMMUNICATION_SERVICES_CONNECTION_STRING";
 const endpointName = "COMMUNICATION_SERVICES_ENDPOINT";
@@ -61,9 +62,10 @@ describe.concurrent("invalid settings", () => {
     expect(emulator.requests).toEqual([]);
   });
 
-  test("end with 2 even if stderr is closed", async ({ run, bundles }) => {
-    const onStart = ({ stderr }: { stderr: { destroy(): void } | null }) => stderr?.destroy();
-    expect(await run([process.execPath, bundles.program], { onStart })).toMatchObject({ exitCode: 2 });
+  test("end with 2 even if stderr is closed", async ({ run }) => {
+    const onStart = ({ stderr }: ChildProcess) => stderr!.destroy();
+    const command = [process.execPath, "--import", import.meta.resolve("tsx"), programFile];
+    expect(await run(command, { onStart })).toMatchObject({ exitCode: 2 });
   });
 });
 
