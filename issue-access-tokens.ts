@@ -1,7 +1,6 @@
-// Copy the code between two tags, such as <issue_token>. The rest runs the steps
-// as a walkthrough: the life cycle of an identity and its access tokens in Azure
-// Communication Services (ACS). To run it without an Azure account, use the
-// emulator: npm run local, or step by step: npm run step
+// Copy the code between two tags, such as <issue_token>, into your application.
+// The rest runs it as a walkthrough: the life cycle of an identity and its access
+// tokens in Azure Communication Services (ACS).
 //
 // Usage: npx tsx issue-access-tokens.ts [--step] [--timeout <seconds>] [--help]
 //   --step               show the code of each step, and wait for Enter
@@ -10,6 +9,7 @@
 // Set one of these variables in the environment or in a .env file:
 //   COMMUNICATION_SERVICES_CONNECTION_STRING  use an access key (takes precedence)
 //   COMMUNICATION_SERVICES_ENDPOINT           use Microsoft Entra ID
+// No Azure account? Use the emulator: npm run local, or step by step: npm run step
 //
 // Exit codes: 0 success, 1 failure, 2 invalid arguments or settings (nothing was
 // sent), 130 interrupted with Ctrl+C, 143 by SIGTERM, 129 by SIGHUP.
@@ -25,11 +25,11 @@ import { setTimeout as wait } from "node:timers/promises";
 import { parseArgs, styleText } from "node:util";
 
 const created = new Map<string, () => Promise<void>>(); // how to delete each identity that still exists, by ID
-const deletions = new Map<string, Promise<unknown>>(); // the deletions that the clean-up has started, by ID
+const deletions = new Map<string, Promise<unknown>>(); // the deletions that the cleanup has started, by ID
 const ended = new AbortController(); // aborted when the walkthrough ends early
 let options: ReturnType<typeof readOptions>;
 let step: { number: number; title: string; timer?: NodeJS.Timeout } = { number: 0, title: "Authenticate the client" };
-let timeUp: Promise<void> | undefined; // limits the clean-up, once it has started
+let timeUp: Promise<void> | undefined; // limits the cleanup, once it has started
 type SdkError = Error & { code?: string; statusCode?: number; request?: { url: string; requestId: string } };
 
 try {
@@ -72,7 +72,7 @@ try {
 
   await startStep("Create an identity with an access token", "create_identity_and_token");
   // <create_identity_and_token>
-  // A single request does both, for a user who starts right away.
+  // A single request does both, for a new user who needs a token right away.
   const userAndToken = await client.createUserAndToken(["voip"]);
   console.log(`\nCreated an identity with ID: ${userAndToken.user.communicationUserId}`);
   console.log(`\nIssued an access token with 'voip' scope that expires at ${userAndToken.expiresOn.toISOString()}:`);
@@ -82,8 +82,8 @@ try {
 
   await startStep("Refresh an access token", "refresh_token");
   // <refresh_token>
-  // To refresh a token, issue a new one before the old one expires. All you
-  // need is the ID that you stored.
+  // To refresh a token, issue a new one for the stored ID before the old one
+  // expires. Until then, both are valid.
   const storedId = identity.communicationUserId;
   const newToken = await client.getToken({ communicationUserId: storedId }, ["voip"]);
   console.log(`\nRefreshed an access token with 'voip' scope that expires at ${newToken.expiresOn.toISOString()}:`);
@@ -92,8 +92,8 @@ try {
 
   await startStep("Revoke access tokens", "revoke_tokens");
   // <revoke_tokens>
-  // Revokes every token issued to this identity so far, within 15 minutes. The
-  // identity remains, and you can issue new tokens for it.
+  // Revokes all tokens issued so far, for example after a password change. This
+  // can take up to 15 minutes. The identity remains and can get new tokens.
   await client.revokeTokens(identity);
   console.log(`\nSuccessfully revoked all access tokens for identity with ID: ${identity.communicationUserId}`);
   // </revoke_tokens>
@@ -121,14 +121,14 @@ try {
 
 // An application needs nothing of what follows: it runs the steps in a terminal, explains failures, and cleans up.
 
-/** Reads the command line. For --help, prints the comment at the top of this file and exits. */
+/** Reads the command line. For --help, prints the usage from the top of this file and exits. */
 function readOptions() {
   const { step, timeout, help } = parseArgs({
     options: { step: { type: "boolean" }, timeout: { type: "string" }, help: { type: "boolean", short: "h" } },
   }).values;
   const source = readFileSync(import.meta.filename, "utf8");
   if (help) {
-    console.log(source.split("\n\n")[0]?.replaceAll(/^\/\/ ?/gm, ""));
+    console.log(/^\/\/ Usage[^]*?(?=\n\n)/m.exec(source)?.[0].replaceAll(/^\/\/ ?/gm, ""));
     process.exit();
   }
   const seconds = Number(timeout ?? 30);
@@ -147,20 +147,20 @@ function checkSettings() {
   const emptyName = [keyName, endpointName].find((key) => key in process.env);
   const reject = (problem: string) => {
     throw new Error(`${problem}
-Set one of these variables in the environment or in a .env file:
+Set one of these variables, in this form, in the environment or in a .env file:
 ${keyName}="endpoint=https://<resource>.communication.azure.com/;accesskey=<key>"
 ${endpointName}="https://<resource>.communication.azure.com/"
 The Azure portal shows both under Settings > Keys of your resource. No resource? Use the emulator: npm run local`);
   };
   if (!value && similarName) reject(`${similarName} is set, but this program reads ${keyName}.`);
   if (!value && emptyName) reject(`${emptyName} is empty. An empty variable in the environment hides the one in .env.`);
-  if (!value) reject(`Neither variable is set, in the environment or in ${resolve(".env")} (which must be UTF-8).`);
+  if (!value) reject(`Found no settings in the environment or in ${resolve(".env")} (which must be UTF-8).`);
   if (value.includes("<")) reject(`${name} still contains placeholders. Replace <resource> and <key>.`);
   if (/^["']?endpoint=[^;]*;?["']?$/i.test(value)) reject(`${name} has no access key. In a shell, set it in quotes.`);
   if (!withKey && /accesskey=/i.test(value)) reject(`${name} contains a connection string. Set ${keyName} instead.`);
   if (!withKey && /["']/.test(value)) reject(`${name} contains quotation marks. Set it without them.`);
   const form = withKey ? /^["' ]*endpoint=https:[\w.:/-]+;accesskey=[\w+/]+=*;?["' ]*$/i : /^https:\/\/[\w.:-]+\/?$/i;
-  if (!form.test(value)) reject(`${name} doesn't have the following form.`);
+  if (!form.test(value)) reject(`${name} isn't in the following form.`);
 }
 
 /** Starts a step: with --step, shows its code and waits for Enter. Then starts its time limit. */
@@ -168,7 +168,7 @@ async function startStep(title: string, tag: string) {
   clearTimeout(step.timer);
   step = { number: step.number + 1, title };
   if (options.typedLines && !ended.signal.aborted) {
-    if (step.number === 1) showCode("Before step 1, this code has run: Authenticate the client", "authenticate_client");
+    if (step.number === 1) showCode("Already run: Authenticate the client", "authenticate_client");
     showCode(`Step ${step.number} of ${options.source.match(/await startStep\(/g)?.length}: ${title}`, tag);
     console.error("\nPress Enter to run this code, or Ctrl+C to stop and clean up.");
     if ((await options.typedLines.next()).done) end(1, "The input ended before the walkthrough was complete.");
@@ -208,7 +208,7 @@ function end(exitCode: number, reason: string | Error) {
 /** Explains an error without secrets, in at most 12 lines: what failed, what to do about it, and details. */
 function explain({ name, message, stack = "", code = "", statusCode, request }: SdkError): string {
   if (step.number === 0 && code === "ERR_INVALID_URL") return "HTTPS_PROXY (or ALL_PROXY, HTTP_PROXY) isn't a URL.";
-  if (/^ERR_PARSE_ARGS/.test(code)) return `${message.replace(/argument '.*'/s, "argument")}\nRun with --help.`;
+  if (/^ERR_PARSE_ARGS/.test(code)) return `${message.replace(/argument '.*'/s, "argument")}\nFor help, add --help.`;
   if (step.number === 0 && name === "Error") return message;
   // An error of EnvironmentCredential has status 400 whatever happened. The cause comes after "More details".
   const text = `${message}`.replace(/ Status code: \d+\nMore details:/, "").replaceAll(/eyJ[\w.-]+/g, "<token>");
@@ -231,7 +231,7 @@ function advice(status = 0, code: string): string {
   const withKey = Boolean(process.env.COMMUNICATION_SERVICES_CONNECTION_STRING);
   if (code === "TIMEOUT" && !withKey && step.number === 1)
     return "The sign-in might be slow: set a longer --timeout, or name your credential in AZURE_TOKEN_CREDENTIALS.";
-  if (/CERT|VERIFY/.test(code)) return "Check the clock. Behind a proxy, set NODE_EXTRA_CA_CERTS to a PEM file.";
+  if (/CERT|LEAF/.test(code)) return "Check the clock. For a proxy or emulator, set NODE_EXTRA_CA_CERTS to a PEM file.";
   if (status === 429 || status >= 500) return "Check the network, or try again later: the service might be busy.";
   if (!status) return "Check the endpoint, network, and proxy.";
   if (!code || code === "PARSE_ERROR") return "The response isn't from ACS: check the endpoint and proxy.";
@@ -252,8 +252,9 @@ async function cleanUp() {
   timeUp = wait(10_000);
   for (const deletion of deletions.values()) await Promise.race([deletion, timeUp]);
   await Promise.race([new Promise((resolve) => process.stdout.write("", resolve)), wait(1000)]);
+  const left = [...created.keys()].map(String).join(", ");
   let text = deletions.size > 0 ? `Identities deleted: ${deletions.size}` : "No identities to delete.";
-  if (created.size > 0) text = `Couldn't confirm that these identities were deleted: ${[...created.keys()].join(", ")}`;
+  if (left) text = `Couldn't confirm that these identities were deleted: ${left}`;
   if (ended.signal.aborted && step.number > 0) console.error(text);
   setImmediate(process.exit); // A bug in explain() shows its stack first.
 }

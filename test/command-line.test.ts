@@ -24,8 +24,7 @@ describe.concurrent("--step", () => {
     const lines = program.split("\n");
     const shown = [...snippets(program)].slice(1).map(([name, code], index) => {
       const firstLine = lines.findIndex((line) => line.trim() === `// <${name}>`) + 2;
-      const title =
-        index === 0 ? "Before step 1, this code has run: Authenticate the client" : heading(steps[index - 1]!);
+      const title = index === 0 ? "Already run: Authenticate the client" : heading(steps[index - 1]!);
       const indented = code.replaceAll(/^(?=.)/gm, "  ");
       return `\n${title}  (issue-access-tokens.ts:${firstLine})\n\n${indented}\n${index === 0 ? "" : `\n${prompt}\n`}`;
     });
@@ -36,7 +35,7 @@ describe.concurrent("--step", () => {
   test("shows the headings and prompts of a bundle, which has no comments", async ({ emulator, runProgram }) => {
     const { exitCode, stderr } = await runProgram(emulator.settings, ["--step"], { input: enter });
     const screens = steps.map((step) => `\n${heading(step)}\n\n${prompt}\n`);
-    const client = "\nBefore step 1, this code has run: Authenticate the client\n";
+    const client = "\nAlready run: Authenticate the client\n";
     expect({ exitCode, stderr }, hint).toEqual({ exitCode: 0, stderr: client + screens.join("") + end });
   });
 
@@ -96,11 +95,12 @@ describe.concurrent("--step", () => {
 });
 
 describe.concurrent("the command line", () => {
-  test("prints the comment at the top of the program for --help, in 80 columns", async ({ run }) => {
+  test("prints the usage from the top of the program for --help, in 80 columns", async ({ run }) => {
     const { exitCode, stdout, stderr } = await run([...original, "--help"]);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
-    const [header = ""] = /^(\/\/.*\n)+/.exec(await readFile(programFile, "utf8")) ?? [];
-    expect(stdout).toBe(header.replaceAll(/^\/\/ ?/gm, ""));
+    const program = await readFile(programFile, "utf8");
+    const usage = program.slice(program.indexOf("// Usage"), program.indexOf("\n\n") + 1);
+    expect(stdout).toBe(usage.replaceAll(/^\/\/ ?/gm, ""));
     expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
   });
 
@@ -109,9 +109,9 @@ describe.concurrent("the command line", () => {
   });
 
   const wrongLimit = "--timeout must be more than 0 and at most 86400 seconds.\n";
-  const positional = "Unexpected argument. This command does not take positional arguments\nRun with --help.\n";
+  const positional = "Unexpected argument. This command does not take positional arguments\nFor help, add --help.\n";
   test.for([
-    ["an unknown option", ["--frob"], "Unknown option '--frob'\nRun with --help.\n"],
+    ["an unknown option", ["--frob"], "Unknown option '--frob'\nFor help, add --help.\n"],
     ["a time limit of 0", ["--timeout", "0"], wrongLimit],
     ["a time limit of a year", ["--timeout", "31536000"], wrongLimit],
     ["a connection string as an argument", ["endpoint=https://127.0.0.1/;accesskey=bm90IHNlY3JldA=="], positional],

@@ -33,7 +33,7 @@ const signIn = "Check the network and the sign-in. To see more causes, set AZURE
 const soon = { "retry-after-ms": "1" };
 
 // The slowest tests come first, so that the others run while they wait.
-describe.concurrent("the clean-up", () => {
+describe.concurrent("the cleanup", () => {
   test("gives up after 10 seconds", async ({ emulator, runProgram }) => {
     emulator.always("issue", error(400, "ValidationError", "Wrong."));
     emulator.always("delete", () => new Promise(() => {}));
@@ -140,7 +140,7 @@ describe.concurrent("a request without a response", () => {
     emulator.always(1, fault);
     return emulator.settings;
   };
-  const certificate = "Check the clock. Behind a proxy, set NODE_EXTRA_CA_CERTS to a PEM file.";
+  const certificate = "Check the clock. For a proxy or emulator, set NODE_EXTRA_CA_CERTS to a PEM file.";
   const untrusted = ({ settings }: TestEmulator) => ({ ...settings, NODE_EXTRA_CA_CERTS: "" });
 
   const requests: [name: string, settings: (emulator: TestEmulator) => object, message: string, advice: string][] = [

@@ -23,14 +23,15 @@ function keeper() {
 describe.concurrent("the time limit", () => {
   const busy = "Check the network, or try again later: the service might be busy.\n";
 
+  const retryLater = error(503, "ServiceUnavailable", "Busy.", { "Retry-After": "3600" });
   test.for([
-    ["a call without a response", silence],
-    ["retries", error(503, "ServiceUnavailable", "Busy.", { "Retry-After": "3600" })],
-  ] as const)("applies to %s", async ([, fault], { emulator, runProgram }) => {
-    emulator.always(withToken, fault);
+    ["a call without a response", 1, silence, "No identities to delete."],
+    ["retries", withToken, retryLater, "Identities deleted: 1"],
+  ] as const)("applies to %s", async ([, call, fault, result], { emulator, runProgram }) => {
+    emulator.always(call, fault);
     const { exitCode, stderr } = await runProgram(emulator.settings, ["--timeout", "3"]);
-    const reason = `"Create an identity with an access token" failed: Timed out after 3 seconds.\n${busy}`;
-    expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: `${reason}Identities deleted: 1\n` });
+    const reason = `"${calls[call - 1]?.step}" failed: Timed out after 3 seconds.\n${busy}`;
+    expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: `${reason}${result}\n` });
     expect(emulator.identities.size).toBe(0);
   });
 
@@ -59,7 +60,7 @@ describe.concurrent("the time limit", () => {
 
 describe.concurrent("an interruption", () => {
   test.skipIf(!hasSignals)(
-    "also deletes an identity whose ID arrives during the clean-up",
+    "also deletes an identity whose ID arrives during the cleanup",
     async ({ emulator, runProgram }) => {
       const program = keeper();
       emulator.once(withToken, (respond) => {
@@ -88,8 +89,10 @@ describe.concurrent("an interruption", () => {
         program.child.kill(signal);
         return delay(500)(respond);
       });
-      const { exitCode, stderr } = await runProgram(emulator.settings, [], program);
-      expect({ exitCode, stderr }).toEqual({ exitCode: expected, stderr: `${interrupted}Identities deleted: 2\n` });
+      const options = { ...program, input: "\n".repeat(calls.length) };
+      const { exitCode, stderr } = await runProgram(emulator.settings, ["--step"], options);
+      expect(exitCode).toBe(expected);
+      expect(stderr.slice(stderr.indexOf(interrupted))).toBe(`${interrupted}Identities deleted: 2\n`);
       expect(emulator.requests, hint).toHaveLength(withToken + 2);
       expect(emulator.identities.size).toBe(0);
     },
@@ -172,7 +175,7 @@ describe.concurrent("an interruption", () => {
     void processes.run(["sh", "-c", "exec 3>.env; echo open; exec sleep 60"], { cwd: clone, ...writer });
     await once(writer.child.stdout!, "data");
     reader.child.kill("SIGINT");
-    // It ends without a clean-up, because nothing was sent.
+    // It ends without a cleanup, because nothing was sent.
     expect(await program).toEqual({ exitCode: null, stdout: "", stderr: "" });
   });
 });

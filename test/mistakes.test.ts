@@ -52,7 +52,7 @@ describe.concurrent("a mistake in the program", () => {
     expect(stderr).toMatch(/ failed for .*: 400 ValidationError Wrong\.\n/);
   });
 
-  test("in the explanation of a failure shows its stack, after the clean-up", async ({ emulator, clone, run }) => {
+  test("in the explanation of a failure shows its stack, after the cleanup", async ({ emulator, clone, run }) => {
     emulator.always("issue", error(400, "ValidationError", "Wrong."));
     const change = ["const failed =", 'throw new Error("bug"); const failed ='] as const;
     const { exitCode, stderr } = await runChanged({ emulator, clone, run }, ...change);

@@ -13,14 +13,14 @@ const endpointName = "COMMUNICATION_SERVICES_ENDPOINT";
 const key = `${"UNMISTAKABLE/KEY+".repeat(5)}xyz==`;
 const host = "https://contoso.communication.azure.com";
 const forms = `
-Set one of these variables in the environment or in a .env file:
+Set one of these variables, in this form, in the environment or in a .env file:
 ${keyName}="endpoint=https://<resource>.communication.azure.com/;accesskey=<key>"
 ${endpointName}="https://<resource>.communication.azure.com/"
 The Azure portal shows both under Settings > Keys of your resource. No resource? Use the emulator: npm run local
 `;
 
 describe.concurrent("invalid settings", () => {
-  const wrongForm = "doesn't have the following form.";
+  const wrongForm = "isn't in the following form.";
   test.for([
     [keyName, `endpoint=${host}/;accesskey=<key>`, "still contains placeholders. Replace <resource> and <key>."],
     [keyName, `endpoint=${host}/`, "has no access key. In a shell, set it in quotes."],
@@ -40,7 +40,7 @@ describe.concurrent("invalid settings", () => {
 
   test("are explained when neither variable is set, or .env isn't UTF-8", async ({ runProgram, clone }) => {
     const stderr = expect.stringMatching(
-      /^Neither variable is set, in the environment or in .*access-tokens-quickstart-.*\.env \(which must be UTF-8\)\.\n/,
+      /^Found no settings in the environment or in .*access-tokens-quickstart-.*\.env \(which must be UTF-8\)\.\n/,
     );
     expect(await runProgram({}, [], { cwd: clone })).toEqual({ exitCode: 2, stdout: "", stderr });
     const setting = `\ufeff${keyName}="endpoint=${host}/;accesskey=${key}"\r\n`;
