@@ -24,16 +24,16 @@ import { createInterface } from "node:readline";
 import { setTimeout as wait } from "node:timers/promises";
 import { parseArgs, styleText } from "node:util";
 
-const created = new Map<string, () => Promise<void>>(); // how to delete each identity that still exists, by ID
+const created = new Map<string, () => Promise<void>>(); // how to delete each identity that might exist, by ID
 const deletions = new Map<string, Promise<unknown>>(); // the deletions that the cleanup has started, by ID
 const ended = new AbortController(); // aborted when the walkthrough ends early
 let options: ReturnType<typeof readOptions>;
 let step: { number: number; title: string; timer?: NodeJS.Timeout } = { number: 0, title: "Authenticate the client" };
-let timeUp: Promise<void> | undefined; // limits the cleanup, once it has started
+let timeUp: Promise<void> | undefined; // resolves 10 seconds after the cleanup has started
 type SdkError = Error & { code?: string; statusCode?: number; request?: { url: string; requestId: string } };
 
 try {
-  process.stderr.on("error", () => {}); // There is nowhere left to report it.
+  for (const output of [process.stdout, process.stderr]) output.on("error", () => {}); // It doesn't end the program.
   options = readOptions();
   dotenv.config({ quiet: true });
   checkSettings();
@@ -110,9 +110,7 @@ try {
   created.clear();
   ended.signal.throwIfAborted();
   if (options.typedLines)
-    console.error(
-      `\nAll ${step.number} steps are done, and both identities are deleted. Next, read "Use the token" in README.md.`,
-    );
+    console.error(`\nAll ${step.number} steps are done. Both identities are deleted. Next: README, "Use the token"`);
 } catch (error) {
   end(step.number === 0 ? 2 : 1, error as Error);
 } finally {
@@ -123,9 +121,12 @@ try {
 
 /** Reads the command line. For --help, prints the usage from the top of this file and exits. */
 function readOptions() {
-  const { step, timeout, help } = parseArgs({
-    options: { step: { type: "boolean" }, timeout: { type: "string" }, help: { type: "boolean", short: "h" } },
-  }).values;
+  const cli = {
+    step: { type: "boolean" },
+    timeout: { type: "string" },
+    help: { type: "boolean", short: "h" },
+  } as const;
+  const { step, timeout, help } = parseArgs({ options: cli }).values;
   const source = readFileSync(import.meta.filename, "utf8");
   if (help) {
     console.log(/^\/\/ Usage[^]*?(?=\n\n)/m.exec(source)?.[0].replaceAll(/^\/\/ ?/gm, ""));
@@ -140,8 +141,7 @@ function readOptions() {
 /** Checks the settings. Throws an error that contains no value, because that might be the access key. */
 function checkSettings() {
   const [keyName, endpointName] = ["COMMUNICATION_SERVICES_CONNECTION_STRING", "COMMUNICATION_SERVICES_ENDPOINT"];
-  const withKey = Boolean(process.env[keyName]);
-  const name = withKey ? keyName : endpointName;
+  const name = process.env[keyName] ? keyName : endpointName;
   const value = process.env[name]?.trim() ?? "";
   const similarName = Object.keys(process.env).find((key) => /communication(services)?_connection/i.test(key));
   const emptyName = [keyName, endpointName].find((key) => key in process.env);
@@ -157,10 +157,11 @@ The Azure portal shows both under Settings > Keys of your resource. No resource?
   if (!value) reject(`Found no settings in the environment or in ${resolve(".env")} (which must be UTF-8).`);
   if (value.includes("<")) reject(`${name} still contains placeholders. Replace <resource> and <key>.`);
   if (/^["']?endpoint=[^;]*;?["']?$/i.test(value)) reject(`${name} has no access key. In a shell, set it in quotes.`);
-  if (!withKey && /accesskey=/i.test(value)) reject(`${name} contains a connection string. Set ${keyName} instead.`);
-  if (!withKey && /["']/.test(value)) reject(`${name} contains quotation marks. Set it without them.`);
-  const form = withKey ? /^["' ]*endpoint=https:[\w.:/-]+;accesskey=[\w+/]+=*;?["' ]*$/i : /^https:\/\/[\w.:-]+\/?$/i;
-  if (!form.test(value)) reject(`${name} isn't in the following form.`);
+  if (name === endpointName && /accesskey/i.test(value)) reject(`${name} has an access key. Set it as ${keyName}.`);
+  if (name === endpointName && /["']/.test(value)) reject(`${name} contains quotation marks. Set it without them.`);
+  const url = "https://(localhost|[\\w-]+\\.[\\w.-]+)(:\\d+)?/?";
+  const form = name === keyName ? `endpoint=${url};accesskey=[\\w+/]+=*;?` : url;
+  if (!new RegExp(`^["' ]*${form}["' ]*$`, "i").test(value)) reject(`${name} isn't in the following form.`);
 }
 
 /** Starts a step: with --step, shows its code and waits for Enter. Then starts its time limit. */
@@ -178,34 +179,35 @@ async function startStep(title: string, tag: string) {
   step.timer = setTimeout(() => end(1, reason), options.seconds * 1000);
 }
 
-/** Shows a snippet of this file under a heading. A bundle has no comments, and so only the heading. */
+/** Shows a snippet of this file under a heading, in 80 columns. A bundle has no comments: only the heading remains. */
 function showCode(heading: string, tag: string) {
-  const [before = "", code] = options.source.split(new RegExp(`// </?${tag}>\\r?\\n`));
-  const place = code ? `  (${basename(import.meta.filename)}:${before.split("\n").length + 1})\n` : "";
+  const [before = "", code = ""] = options.source.split(new RegExp(`// </?${tag}>\\r?\\n`));
+  const place = code && `  (${basename(import.meta.filename)}:${before.split("\n").length + 1})\n`;
   console.error(`\n${styleText("bold", heading, { stream: process.stderr })}${place}`);
-  if (code) console.error(styleText("cyan", code.trimEnd(), { stream: process.stderr }));
+  console.error(styleText("cyan", code.trimEnd().replace(/^(.{79}).{2,}$/gm, "$1…"), { stream: process.stderr }));
 }
 
-// A signal, a closed stdout, a time limit, or an error ends the walkthrough early: end() sets the exit code and prints
-// the reason. The call in progress has 5 seconds to finish, because its response might contain a new ID, and the next
-// startStep() throws. Then cleanUp() deletes the identities that still exist, within 10 seconds, and exits.
+/** Handles what ends the walkthrough from outside its steps. */
 function handleInterruptions() {
   process.stdout.on("error", (error) => end(1, `Printing the results failed: ${error.message}`));
-  process.on("unhandledRejection", (error: Error) => end(1, error)); // a call without await
+  process.on("uncaughtException", (error) => end(1, error)); // for example, in a call without await
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
     process.on(signal, (_, number) => end(128 + number, "Interrupted. Cleaning up (15 seconds at most)."));
 }
 
-/** Ends the walkthrough early. Only the first call has an effect. */
+// A signal, a closed stdout, a time limit, or an error ends the walkthrough early: end() sets the exit code and prints
+// the reason of the first one. The call in progress has 5 seconds to finish, because its response might contain a new
+// ID, and the next startStep() throws. Then cleanUp() deletes what still exists, within 10 seconds, and exits.
 function end(exitCode: number, reason: string | Error) {
   if (ended.signal.aborted) return;
   ended.abort();
   process.exitCode = exitCode;
   setTimeout(cleanUp, 5000);
-  console.error(typeof reason === "string" ? reason : explain(reason));
+  const print = async () => console.error(typeof reason === "string" ? reason : explain(reason));
+  print().catch(console.error); // A bug in explain() shows its stack.
 }
 
-/** Explains an error without secrets, in at most 12 lines: what failed, what to do about it, and details. */
+/** Explains an error in a few lines, without secrets: what failed, what to do about it, and details. */
 function explain({ name, message, stack = "", code = "", statusCode, request }: SdkError): string {
   if (step.number === 0 && code === "ERR_INVALID_URL") return "HTTPS_PROXY (or ALL_PROXY, HTTP_PROXY) isn't a URL.";
   if (/^ERR_PARSE_ARGS/.test(code)) return `${message.replace(/argument '.*'/s, "argument")}\nFor help, add --help.`;
@@ -251,10 +253,10 @@ async function cleanUp() {
   if (timeUp) return; // The first call waits for the deletions of a second one, too.
   timeUp = wait(10_000);
   for (const deletion of deletions.values()) await Promise.race([deletion, timeUp]);
-  await Promise.race([new Promise((resolve) => process.stdout.write("", resolve)), wait(1000)]);
+  await Promise.race([new Promise((done) => process.stdout.write("", done)), wait(1000)]); // until it's printed
   const left = [...created.keys()].map(String).join(", ");
   let text = deletions.size > 0 ? `Identities deleted: ${deletions.size}` : "No identities to delete.";
   if (left) text = `Couldn't confirm that these identities were deleted: ${left}`;
   if (ended.signal.aborted && step.number > 0) console.error(text);
-  setImmediate(process.exit); // A bug in explain() shows its stack first.
+  process.exit();
 }

@@ -12,9 +12,7 @@ const original = [process.execPath, ...nodeOptions, programFile];
 const heading = (step: string) => `Step ${steps.indexOf(step) + 1} of ${steps.length}: ${step}`;
 const prompt = "Press Enter to run this code, or Ctrl+C to stop and clean up.";
 const enter = "\n".repeat(steps.length);
-const end =
-  `\nAll ${steps.length} steps are done, and both identities are deleted. ` +
-  'Next, read "Use the token" in README.md.\n';
+const end = `\nAll ${steps.length} steps are done. Both identities are deleted. Next: README, "Use the token"\n`;
 
 describe.concurrent("--step", () => {
   test("shows the code of each step, and leaves stdout as it is", async ({ emulator, run, runProgram }) => {
@@ -25,7 +23,7 @@ describe.concurrent("--step", () => {
     const shown = [...snippets(program)].slice(1).map(([name, code], index) => {
       const firstLine = lines.findIndex((line) => line.trim() === `// <${name}>`) + 2;
       const title = index === 0 ? "Already run: Authenticate the client" : heading(steps[index - 1]!);
-      const indented = code.replaceAll(/^(?=.)/gm, "  ");
+      const indented = code.replaceAll(/^(?=.)/gm, "  ").replaceAll(/^(.{79}).{2,}$/gm, "$1…"); // in 80 columns
       return `\n${title}  (issue-access-tokens.ts:${firstLine})\n\n${indented}\n${index === 0 ? "" : `\n${prompt}\n`}`;
     });
     expect({ exitCode, stderr }, hint).toEqual({ exitCode: 0, stderr: shown.join("") + end });
@@ -34,8 +32,8 @@ describe.concurrent("--step", () => {
 
   test("shows the headings and prompts of a bundle, which has no comments", async ({ emulator, runProgram }) => {
     const { exitCode, stderr } = await runProgram(emulator.settings, ["--step"], { input: enter });
-    const screens = steps.map((step) => `\n${heading(step)}\n\n${prompt}\n`);
-    const client = "\nAlready run: Authenticate the client\n";
+    const screens = steps.map((step) => `\n${heading(step)}\n\n\n${prompt}\n`);
+    const client = "\nAlready run: Authenticate the client\n\n";
     expect({ exitCode, stderr }, hint).toEqual({ exitCode: 0, stderr: client + screens.join("") + end });
   });
 
@@ -65,7 +63,7 @@ describe.concurrent("--step", () => {
     const settings = { ...emulator.settings, NO_COLOR: "1" };
     const terminal = processes.openTerminal(command, { settings });
     for (const step of steps.slice(0, 3)) {
-      await terminal.shows(`${heading(step)}\n\n${prompt}`);
+      await terminal.shows(`${heading(step)}\n\n\n${prompt}`);
       terminal.type("\n");
     }
     await terminal.shows(heading(steps[3]!));

@@ -41,7 +41,7 @@ describe.concurrent("a mistake in the program", () => {
     );
   });
 
-  test("such as a missing await leaves nothing behind", async ({ emulator, clone, run }) => {
+  test("such as a missing await is explained, and leaves nothing behind", async ({ emulator, clone, run }) => {
     emulator.always("revoke", error(400, "ValidationError", "Wrong."));
     const { exitCode, stderr } = await runChanged(
       { emulator, clone, run },
@@ -52,11 +52,15 @@ describe.concurrent("a mistake in the program", () => {
     expect(stderr).toMatch(/ failed for .*: 400 ValidationError Wrong\.\n/);
   });
 
-  test("in the explanation of a failure shows its stack, after the cleanup", async ({ emulator, clone, run }) => {
+  test("in the explanation of a failure shows its stack, and leaves nothing behind", async ({
+    emulator,
+    clone,
+    run,
+  }) => {
     emulator.always("issue", error(400, "ValidationError", "Wrong."));
     const change = ["const failed =", 'throw new Error("bug"); const failed ='] as const;
     const { exitCode, stderr } = await runChanged({ emulator, clone, run }, ...change);
     expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/^Identities deleted: 1\n[^]*\nError: bug\n    at explain /);
+    expect(stderr).toMatch(/^Error: bug\n    at explain [^]*\nIdentities deleted: 1\n$/);
   });
 });

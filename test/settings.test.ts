@@ -26,7 +26,7 @@ describe.concurrent("invalid settings", () => {
     [keyName, `endpoint=${host}/`, "has no access key. In a shell, set it in quotes."],
     [keyName, `accesskey=${key};endpoint=${host}/`, wrongForm],
     [endpointName, `${host}/identities?api-version=2023-10-01`, wrongForm],
-    [endpointName, `endpoint=${host}/;accesskey=${key}`, `contains a connection string. Set ${keyName} instead.`],
+    [endpointName, `endpoint=${host}/;accesskey=${key}`, `has an access key. Set it as ${keyName}.`],
     [endpointName, `"${host}/"`, "contains quotation marks. Set it without them."],
     ["AZURE_COMMUNICATION_CONNECTION_STRING", `endpoint=${host}/;accesskey=${key}`, `is set, but this program reads `],
     [keyName, " ", "is empty. An empty variable in the environment hides the one in .env."],
