@@ -121,12 +121,9 @@ try {
 
 /** Reads the command line. For --help, prints the usage from the top of this file and exits. */
 function readOptions() {
-  const cli = {
-    step: { type: "boolean" },
-    timeout: { type: "string" },
-    help: { type: "boolean", short: "h" },
-  } as const;
-  const { step, timeout, help } = parseArgs({ options: cli }).values;
+  const { step, timeout, help } = parseArgs({
+    options: { step: { type: "boolean" }, timeout: { type: "string" }, help: { type: "boolean", short: "h" } },
+  }).values;
   const source = readFileSync(import.meta.filename, "utf8");
   if (help) {
     console.log(/^\/\/ Usage[^]*?(?=\n\n)/m.exec(source)?.[0].replaceAll(/^\/\/ ?/gm, ""));
@@ -196,15 +193,14 @@ function handleInterruptions() {
 }
 
 // A signal, a closed stdout, a time limit, or an error ends the walkthrough early: end() sets the exit code and prints
-// the reason of the first one. The call in progress has 5 seconds to finish, because its response might contain a new
-// ID, and the next startStep() throws. Then cleanUp() deletes what still exists, within 10 seconds, and exits.
+// the first reason, or a bug in explain(). The call in progress has 5 seconds to finish, because its response might
+// contain a new ID; the next startStep() throws. Then cleanUp() deletes what exists, within 10 seconds, and exits.
 function end(exitCode: number, reason: string | Error) {
   if (ended.signal.aborted) return;
   ended.abort();
   process.exitCode = exitCode;
   setTimeout(cleanUp, 5000);
-  const print = async () => console.error(typeof reason === "string" ? reason : explain(reason));
-  print().catch(console.error); // A bug in explain() shows its stack.
+  (async () => console.error(typeof reason === "string" ? reason : explain(reason)))().catch(console.error);
 }
 
 /** Explains an error in a few lines, without secrets: what failed, what to do about it, and details. */

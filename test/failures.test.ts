@@ -91,7 +91,7 @@ describe.concurrent("a response", () => {
   const role = "Assign a role, such as Contributor, or sign in to another tenant (az login --tenant).";
   const key = "Check the clock, and whether the access key was regenerated or is another resource's.";
   const networking = "Check the networking settings of the resource.";
-  const long = "Wrong after 14003 ms.".padEnd(300, "x");
+  const long = "Wrong after 14003 ms.".padEnd(1000, "x");
 
   const responses: [name: string, "settings" | "entraSettings", Fault, message: string, advice?: string][] = [
     ["a rejected key", "settings", denied, "401 Denied by the resource provider.", key],
