@@ -25,6 +25,7 @@ describe.concurrent("invalid settings", () => {
     [keyName, `endpoint=${host}/;accesskey=<key>`, "still contains placeholders. Replace <resource> and <key>."],
     [keyName, `endpoint=${host}/`, "has no access key. In a shell, set it in quotes."],
     [keyName, `accesskey=${key};endpoint=${host}/`, wrongForm],
+    [keyName, `endpoint=https://${key.replace(/[^A-Z]/g, "")}/;accesskey=${key}`, wrongForm],
     [endpointName, `${host}/identities?api-version=2023-10-01`, wrongForm],
     [endpointName, `endpoint=${host}/;accesskey=${key}`, `has an access key. Set it as ${keyName}.`],
     [endpointName, `"${host}/"`, "contains quotation marks. Set it without them."],
