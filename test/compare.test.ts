@@ -4,63 +4,50 @@ import type { ChildProcess } from "node:child_process";
 import { describe, expect } from "vitest";
 import { cases } from "./emulator/cases.ts";
 import { error } from "./emulator/faults.ts";
-import type { Request, Response } from "./emulator/messages.ts";
-import { startEmulator } from "./emulator/server.ts";
 import { test as base } from "./support/fixtures.ts";
-import { hasSignals, type Result, root } from "./support/processes.ts";
+import { hasSignals, type Result, root, type RunOptions } from "./support/processes.ts";
 
-type Respond = () => Promise<Response>;
-type Intercept = (respond: Respond, request: Request, child: ChildProcess) => ReturnType<ReturnType<typeof error>>;
-type Compare = (intercept?: Intercept, name?: "settings" | "entraSettings") => Promise<Result & { left: string[] }>;
-
-/** Adds a function that runs the command and returns its result and the IDs of the identities that are left. */
-const test = base.extend<{ compare: Compare }>({
+const test = base.extend<{ compare: (settings: object, onStart?: RunOptions["onStart"]) => Promise<Result> }>({
   compare: ({ run, bundles }, use) =>
-    use(async (intercept = (respond) => respond(), name = "settings") => {
-      let child!: ChildProcess;
-      const onStart = (started: ChildProcess) => (child = started);
-      const resource = await startEmulator({
-        intercept: (respond, request) => (request ? intercept(respond, request, child) : respond()),
-      });
-      const result = await run([process.execPath, bundles.compare], { settings: resource[name], onStart });
-      await resource.stop();
-      return { ...result, left: [...resource.identities.keys()] };
-    }),
+    use((settings, onStart) => run([process.execPath, bundles.compare], { settings, onStart })),
 });
 
 describe.concurrent("npm run compare", () => {
-  test("finds no difference in a service that responds as recorded", async ({ compare }) => {
-    const { stdout, ...others } = await compare();
-    expect(others).toEqual({ exitCode: 0, stderr: "", left: [] });
+  test("finds no difference in a service that responds as recorded", async ({ emulator, compare }) => {
+    const { stdout, ...others } = await compare(emulator.settings);
     const skipped = cases.filter(({ emulatorOnly }) => emulatorOnly).length;
     expect(stdout).toContain(`\n${cases.length - skipped} same, 0 different, ${skipped} skipped\n`);
+    expect(others).toEqual({ exitCode: 0, stderr: "" });
+    expect(emulator.identities.size).toBe(0);
   });
 
-  test("names each difference once, ends with 1, and shows nothing of the resource", async ({ compare }) => {
-    const { stdout, exitCode } = await compare(async (respond, { path, query, headers }) => {
+  test("names each difference once, ends with 1, and shows nothing of the resource", async ({ emulator, compare }) => {
+    const link = `"${emulator.endpoint}5DC4A2F4-1111-2222-3333-444444444444?eyJhbGciOi"`;
+    const change = (body: unknown) => String(body).replace("}}", `,"link":${link}}}`);
+    emulator.once(1, (respond) => respond().then(({ body, ...others }) => ({ ...others, body: change(body) })));
+    emulator.always("create", async (respond) => {
       const response = await respond();
-      response.headers["MS-CV"] = String(performance.now());
-      if (path.includes(":revoke") && response.status === 204) response.status = 200;
-      const link = `${headers.host}/5DC4A2F4-1111-2222-3333-444444444444?eyJhbGciOi`;
-      return query.includes("2025-06-30") ? { ...response, body: link } : response;
+      return { ...response, headers: { ...response.headers, "MS-CV": String(performance.now()) } };
     });
+    emulator.once("revoke", (respond) => respond().then((response) => ({ ...response, status: 200 })));
+    const { stdout, exitCode } = await compare(emulator.settings);
     expect(stdout.match(/(?<=^differs  recorded  ).*/gm)).toEqual([
+      expect.stringMatching(/^create: 201 .*,"link":"https:\/\/<host>\/<guid>\?<token>"}} \(emulator: 201 .*}}\)$/),
       "revoke: 200 (emulator: 204)",
-      'API version 2025-06-30: 201 <host>/<guid>?<token> (emulator: 201 {"identity":{"id":"<id>"}})',
       expect.stringMatching(/^ms-cv: [\d.]+ \(emulator: <valid>\) in \d\d cases$/),
     ]);
     expect(stdout).not.toMatch(/eyJ|127\.0|accesskey|[\da-f]{12}/i);
     expect(exitCode).toBe(1);
   });
 
-  test("ends with 0 if only what is chosen differs, and skips what needs an access key", async ({ compare }) => {
-    const { stdout, exitCode } = await compare(async (respond, { method }) => {
+  test("ends with 0 if only what is chosen differs, and skips what needs a key", async ({ emulator, compare }) => {
+    emulator.always("delete", async (respond) => {
       const response = await respond();
       response.headers["api-supported-versions"] = "2030-01-01";
-      return method === "DELETE" && response.status === 404 ? { ...response, status: 204 } : response;
-    }, "entraSettings");
-    const differences = stdout.match(/(?<=^differs  )\w+ +[^:]+/gm);
-    expect(new Set(differences)).toEqual(new Set(["chosen    delete twice", "chosen    api-supported-versions"]));
+      return response.status === 404 ? { ...response, status: 204 } : response;
+    });
+    const { stdout, exitCode } = await compare(emulator.entraSettings);
+    expect(stdout.match(/(?<=^differs  chosen    )[^:]+/gm)).toEqual(["delete twice", "api-supported-versions"]);
     expect(stdout).toContain("skipped  recorded  a wrong access key: needs an access key\n");
     expect(exitCode).toBe(0);
   });
@@ -69,31 +56,28 @@ describe.concurrent("npm run compare", () => {
     ["Ctrl+C", 130, (child: ChildProcess) => child.kill("SIGINT")],
     ["closed output", 1, (child: ChildProcess) => child.stdout!.destroy()],
     ["lost response", 1, () => undefined],
-  ] as const)("stops and deletes what exists after: %s", async ([, exitCode, interrupt], { compare }) => {
-    let requests = 0;
-    const result = await compare(async (respond, _, child) => {
-      const response = await respond();
-      return ++requests === 12 && !interrupt(child) ? undefined : response;
-    });
-    expect(result).toMatchObject({ exitCode, left: [] });
-    expect(requests).toBeLessThan(30);
+  ] as const)("stops and deletes what exists after: %s", async ([, exitCode, interrupt], { emulator, compare }) => {
+    let child!: ChildProcess;
+    emulator.once(12, (respond) => respond().then((response) => (interrupt(child) ? response : undefined)));
+    expect(await compare(emulator.settings, (started) => (child = started))).toMatchObject({ exitCode });
+    expect(emulator.identities.size).toBe(0);
+    expect(emulator.requests.length).toBeLessThan(30);
   });
 
-  test("ends with 1, and names what couldn't be deleted, after deleting the rest", async ({ compare }) => {
-    let id: string | undefined;
-    const result = await compare(async (respond, { method, path }) => {
-      if (method === "DELETE" && path.endsWith(id!)) return undefined;
-      const response = await respond();
-      id ??= JSON.parse(`${response.body}`).identity.id;
-      return response;
-    });
-    const stderr = `Couldn't delete these identities: ${id}\n`;
-    expect(result).toMatchObject({ exitCode: 1, stderr, left: [id] });
+  test("ends with 1, and names what couldn't be deleted, after deleting the rest", async ({ emulator, compare }) => {
+    let failures = 0;
+    const fails = () => emulator.identities.size === 5 && failures++ === 0;
+    emulator.always("delete", (respond) => (fails() ? undefined : respond()));
+    const { exitCode, stderr } = await compare(emulator.settings);
+    const [id, ...others] = emulator.identities.keys();
+    expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: `Couldn't delete these identities: ${id}\n` });
+    expect(others).toEqual([]);
   });
 
-  test("ends with 1 if the access key is wrong", async ({ compare }) => {
-    const result = await compare(error(401, "Denied", "Denied by the resource provider."));
-    expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(' 401 {"error":{"code":"Denied"') });
+  test("ends with 1 if the access key is wrong", async ({ emulator, compare }) => {
+    emulator.always("create", error(401, "Denied", "Denied by the resource provider."));
+    const stderr = expect.stringContaining(' 401 {"error":{"code":"Denied"');
+    expect(await compare(emulator.settings)).toMatchObject({ exitCode: 1, stderr });
   });
 
   test("ends with 2 if the settings are invalid", async ({ run }) => {
