@@ -12,6 +12,7 @@ import { guid } from "../emulator/messages.ts";
 import { startEmulator } from "../emulator/server.ts";
 import { comparable, type Resource, send, sendCase } from "../support/requests.ts";
 
+const audience = "https://communication.azure.com/";
 /** The IDs of the identities that exist. The service can't list them. */
 const existing = new Set<string>();
 const counts = { same: 0, differs: 0, skipped: 0 };
@@ -33,16 +34,15 @@ async function readSettings(): Promise<Resource> {
   host = new URL(endpoint).host;
   if (key) return { endpoint, accessKey: key };
   const { DefaultAzureCredential } = await import("@azure/identity");
-  const { token } = await new DefaultAzureCredential().getToken("https://communication.azure.com//.default");
+  const { token } = await new DefaultAzureCredential().getToken(`${audience}/.default`);
   return { endpoint, entraToken: token };
 }
 
 /** Returns a text without what could identify the resource or authenticate. */
 function mask(text: string): string {
-  return text
-    .replaceAll(new RegExp(host.replaceAll(".", "\\."), "gi"), "<host>")
-    .replaceAll(new RegExp(guid, "gi"), "<guid>")
-    .replaceAll(/eyJ[\w.-]+/g, "<token>");
+  const escapedHost = host.replaceAll(".", "\\.");
+  const masked = text.replaceAll(new RegExp(escapedHost, "gi"), "<host>").replaceAll(new RegExp(guid, "gi"), "<guid>");
+  return masked.replaceAll(/eyJ[\w.-]+/g, "<token>");
 }
 
 /** Prints a line of the report. */
@@ -115,8 +115,7 @@ const emulator = await startEmulator();
 try {
   const resource = { ...(await readSettings()), agent: https.globalAgent, signal: handleInterruptions() };
   const ca = await readFile(emulator.certificateFile, "utf8");
-  const { access_token: entraToken } = signIn("https://communication.azure.com/");
-  const authentication = resource.accessKey ? { accessKey } : { entraToken };
+  const authentication = resource.accessKey ? { accessKey } : { entraToken: signIn(audience).access_token };
   const emulated = { endpoint: emulator.endpoint, ca, agent: https.globalAgent, ...authentication };
   await compareCases(resource, emulated).finally(() => deleteExisting(resource));
 } catch (error) {
