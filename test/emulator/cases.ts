@@ -19,7 +19,7 @@ export interface Case {
   needsAccessKey?: boolean;
 }
 
-/** A request. What is omitted gets a valid default: `POST /identities`, signed. */
+/** A request. A field that is omitted gets a valid default: `POST /identities`, signed. */
 export interface RawRequest {
   method?: string;
   path?: string;
@@ -78,7 +78,7 @@ function rejection(status: number, code: string, message: string, target?: strin
   return { status, headers: { ...headers, ...type }, body: JSON.stringify({ error: { code, message, target } }) };
 }
 
-/** The error of an operation for which a field is wrong. */
+/** The error for a field with a wrong value. */
 function invalid(message: string, target: string): Expected {
   return failure(400, "ValidationError", message, target);
 }
@@ -111,12 +111,10 @@ const notOwned = failure(401, "IdentityNotOwned", "Provided identity doesn't bel
 const notFound = failure(404, "IdentityNotFound", "Provided identity doesn't exist.");
 const denied = rejection(401, "Denied", "Denied by the resource provider.");
 const wrongHash = rejection(401, "Denied", "Request 'x-ms-content-sha256' differs from generated content hash.");
-const wrongClock = rejection(
-  401,
-  "Denied",
+const clockMessage =
   "The given request could not be resolved.\nThe time difference between the originating client and the server is " +
-    "greater than the allowed margin of 5 minutes.",
-);
+  "greater than the allowed margin of 5 minutes.";
+const wrongClock = rejection(401, "Denied", clockMessage);
 const noVersion = failure(400, "ApiVersionUnspecified", "An API version is required, but was not specified.");
 const notAnObject = unreadable("The request body is not a JSON object.");
 const wrongMethod = failure(405, "MethodNotAllowed", "The method is not allowed for this path.");
@@ -164,6 +162,8 @@ const wrongKey = "c29tZSBvdGhlciBrZXk=";
 const exceptMessage = "chosen, except the message";
 const byKey = { needsAccessKey: true };
 const noPort = { emulatorOnly: "a real endpoint has no port" };
+const recordedVersions = ["2021-03-07", "2021-10-31-preview", "2021-11-01", "2022-06-01", "2022-10-01"];
+const specifiedVersions = ["2025-06-30", "2026-07-22", "2026-09-23"];
 const bandwidth = { emulatorOnly: "it would waste bandwidth" };
 
 export const cases: Case[] = [
@@ -222,16 +222,10 @@ export const cases: Case[] = [
   send("no authentication", "chosen", { headers: { authorization: "" } }, denied),
   send("a Bearer token from elsewhere", "chosen", { headers: { authorization: "Bearer elsewhere" } }, denied),
 
-  version("2021-03-07", "recorded"),
-  version("2021-10-31-preview", "recorded"),
-  version("2021-11-01", "recorded"),
-  version("2022-06-01", "recorded"),
-  version("2022-10-01", "recorded"),
+  ...recordedVersions.map((name) => version(name, "recorded")),
   version("2023-10-01", "recorded 2025: java, js, net, cli"),
   version("2025-03-02-preview", "recorded 2025: js, net"),
-  version("2025-06-30", "specified"),
-  version("2026-07-22", "specified"),
-  version("2026-09-23", "specified"),
+  ...specifiedVersions.map((name) => version(name, "specified")),
   version("2020-07-20-preview2", "reported: Azure/Communication#159", unsupported("2020-07-20-preview2")),
   version("2021-02-22-preview1", "chosen", unsupported("2021-02-22-preview1")),
   send("no API version", "chosen", { query: "" }, noVersion),

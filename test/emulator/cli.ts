@@ -31,12 +31,8 @@ const emulator = await startEmulator({
     if (request) console.error(`${request.method} ${request.path} ${response.status} ${duration} ms`);
     return response;
   },
-}).catch((error) =>
-  fail(
-    error.code === "EADDRINUSE"
-      ? `Port ${port} is in use.`
-      : `The emulator can't listen on port ${port}: ${error.message}.`,
-  ),
+}).catch(({ code, message }) =>
+  fail(code === "EADDRINUSE" ? `Port ${port} is in use.` : `The emulator can't listen on port ${port}: ${message}.`),
 );
 
 const stop = () => emulator.stop().then(() => process.exit());
@@ -55,7 +51,6 @@ function format(settings: object, prefix: string): string {
   return lines.join("\n");
 }
 
-// These lines work in both a POSIX shell and a .env file.
 console.log(format(emulator.settings, "export "));
 
 const { NODE_EXTRA_CA_CERTS: certificate, ...entraSettings } = emulator.entraSettings;

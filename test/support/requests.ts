@@ -8,16 +8,14 @@ import { text } from "node:stream/consumers";
 import type { Expected, RawRequest } from "../emulator/cases.ts";
 import { guid } from "../emulator/messages.ts";
 
-/** A resource, real or emulated, and how to authenticate: with an access key, or with a token of Microsoft Entra ID. */
+/** A resource, real or emulated, and how to authenticate: with an access key or a token of Microsoft Entra ID. */
 export interface Resource {
   endpoint: string;
   accessKey?: string;
   entraToken?: string;
   /** The certificate to trust, if it isn't a public one. */
   ca?: string;
-  /** Reuses connections. */
   agent?: https.Agent;
-  /** Ends the request in progress. */
   signal?: AbortSignal;
 }
 
@@ -25,7 +23,6 @@ export interface RawResponse {
   status: number;
   headers: IncomingHttpHeaders;
   body: string;
-  /** The `x-ms-client-request-id` of the request. */
   requestId: string;
 }
 
@@ -47,28 +44,22 @@ export async function send(resource: Resource, raw: RawRequest = {}): Promise<Ra
   if (resource.accessKey) {
     const values = signedHeaders.map((name) => (name === "host" ? (raw.signedHost ?? headers.host) : headers[name]));
     const key = Buffer.from(raw.accessKey ?? resource.accessKey, "base64");
-    const signature = createHmac("sha256", key)
-      .update(`${method}\n${path}${query}\n${values.join(";")}`)
-      .digest("base64");
+    const content = `${method}\n${path}${query}\n${values.join(";")}`;
+    const signature = createHmac("sha256", key).update(content).digest("base64");
     headers.authorization ??= `HMAC-SHA256 SignedHeaders=${signedHeaders.join(";")}&Signature=${signature}`;
-  } else {
-    headers.authorization ??= `Bearer ${resource.entraToken}`;
   }
+  headers.authorization ??= `Bearer ${resource.entraToken}`;
   if (!headers.authorization) delete headers.authorization;
   const { ca, agent = false, signal } = resource;
-  const target = { host: hostname, port, path: path + query, method, headers };
-  const request = https.request({ ...target, ca, agent, signal, timeout: 30_000 });
+  const connection = { host: hostname, port, ca, agent, signal, timeout: 30_000 };
+  const request = https.request({ ...connection, path: path + query, method, headers });
   request.on("timeout", () => request.destroy(new Error("No response within 30 seconds.")));
   request.on("error", () => {}).end(body); // An error before the response rejects in the next line.
   const [response]: IncomingMessage[] = await once(request, "response");
   return { status: response!.statusCode!, headers: response!.headers, body: await text(response!), requestId };
 }
 
-/**
- * Sends the request of a case, after preparing the identity that its path names.
- * @param existing The IDs of the identities that exist: updated with what the resource creates, even where an error is
- * expected, and deletes.
- */
+/** Sends the request of a case, after preparing the identity that its path names. Updates the IDs that exist. */
 export async function sendCase(resource: Resource, request: RawRequest, existing = new Set<string>()) {
   let id = "";
   const sendAndTrack = async (raw: RawRequest) => {
@@ -78,15 +69,12 @@ export async function sendCase(resource: Resource, request: RawRequest, existing
     if (raw.method === "DELETE" && response.status === 204) existing.delete(id);
     return response;
   };
-  let { path } = request;
-  if (path?.includes("{")) {
-    const { status, body } = await sendAndTrack({});
-    if (status !== 201) throw new Error(`Creating an identity failed: ${status} ${body.slice(0, 300)}`);
-    id = JSON.parse(body).identity.id;
-    if (path.includes("{deleted}")) await sendAndTrack({ method: "DELETE", path: `/identities/${id}` });
-    path = path.replace(/\{\w+\}/, encodeURIComponent(id));
-  }
-  return sendAndTrack({ ...request, path });
+  if (!request.path?.includes("{")) return sendAndTrack(request);
+  const { status, body } = await sendAndTrack({});
+  if (status !== 201) throw new Error(`Creating an identity failed: ${status} ${body.slice(0, 300)}`);
+  id = JSON.parse(body).identity.id;
+  if (request.path.includes("{deleted}")) await sendAndTrack({ method: "DELETE", path: `/identities/${id}` });
+  return sendAndTrack({ ...request, path: request.path.replace(/\{\w+\}/, encodeURIComponent(id)) });
 }
 
 // The forms of headers that differ each time. [recorded]
@@ -99,20 +87,18 @@ const forms: Record<string, RegExp> = {
 
 /** Returns a response with only what a case determines: values that differ each time are replaced by their form. */
 export function comparable({ status, headers, body, requestId }: RawResponse): Expected {
-  const values = { "x-ms-client-request-id": requestId, "content-length": String(Buffer.byteLength(body)) };
+  const length = String(Buffer.byteLength(body));
+  const values: Record<string, string> = { "x-ms-client-request-id": requestId, "content-length": length };
   const form = ([name, value]: [string, unknown]) => {
-    const isValid = value === values[name as keyof typeof values] || forms[name]?.test(String(value));
+    const isValid = value === values[name] || forms[name]?.test(String(value));
     return [name, isValid ? "<valid>" : String(value)];
   };
-  return { status, headers: Object.fromEntries(Object.entries(headers).map(form)), body: comparableBody(body) };
-}
-
-function comparableBody(body: string): string {
-  return body
+  const comparableBody = body
     .replace(new RegExp(`"8:(gcch-|dod-)?acs:${guid}_${guid}"`, "g"), '"<id>"') // "gcch" and "dod" in US Government clouds
     .replace(/"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{0,6}[1-9])?\+00:00"/g, '"<time>"')
     .replace(/(?<="token":")[^"]*/g, tokenForm)
     .replace(/(?<=request URI ')[^']*/, "<URI>"); // can be the address of a back-end server [recorded]
+  return { status, headers: Object.fromEntries(Object.entries(headers).map(form)), body: comparableBody };
 }
 
 /** Returns the fields in the header and in the claims of a token, with their types, but no values. */
