@@ -5,7 +5,8 @@ import { describe, expect } from "vitest";
 import { hint, steps } from "./support/calls.ts";
 import { test } from "./support/fixtures.ts";
 import { mask } from "./support/output.ts";
-import { hasTerminal, nodeOptions, programFile, root } from "./support/processes.ts";
+import { programFile, root } from "./support/environment.ts";
+import { hasTerminal, nodeOptions } from "./support/processes.ts";
 import { snippets } from "./tools/docs.ts";
 
 const original = [process.execPath, ...nodeOptions, programFile];

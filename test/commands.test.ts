@@ -7,7 +7,8 @@ import { join } from "node:path";
 import dotenv from "dotenv";
 import { describe, expect } from "vitest";
 import { test } from "./support/fixtures.ts";
-import { hasSignals, nodeOptions, type Processes, root } from "./support/processes.ts";
+import { root } from "./support/environment.ts";
+import { hasSignals, nodeOptions, type Processes } from "./support/processes.ts";
 
 describe.concurrent("npm run local", () => {
   const notice = "This runs against an emulator on this machine. No Azure resource is involved.\n";
@@ -55,11 +56,7 @@ describe.concurrent("npm run emulator", () => {
     return { child, ended, settings, entraSettings, powerShell };
   }
 
-  test("prints settings for clients in other processes, and logs their requests", async ({
-    bundles,
-    processes,
-    runProgram,
-  }) => {
+  test("prints settings, and logs requests", async ({ bundles, processes, runProgram }) => {
     const command = [process.execPath, bundles.emulator];
     const { child, ended, settings, entraSettings, powerShell } = await serve(processes, command);
     const { NODE_EXTRA_CA_CERTS } = settings;
@@ -70,11 +67,7 @@ describe.concurrent("npm run emulator", () => {
     child.kill("SIGTERM");
     const { exitCode, stdout, stderr } = await ended;
     expect(exitCode).toBe(hasSignals ? 0 : null);
-    const lines = stdout.trim().split("\n");
-    expect(lines.map((line) => line.replace(/".+"/, "..."))).toEqual([
-      "export COMMUNICATION_SERVICES_CONNECTION_STRING=...",
-      "export NODE_EXTRA_CA_CERTS=...",
-    ]);
+    expect(stdout).toMatch(/^export COMMUNICATION_SERVICES_CONNECTION_STRING=".+"\nexport NODE_EXTRA_CA_CERTS=".+"\n$/);
     expect(stderr.match(/^(POST|DELETE) \S+ 20\d \d+\.\d ms$/gm)).toHaveLength(14);
   });
 

@@ -5,7 +5,8 @@ import { describe, expect } from "vitest";
 import { cases } from "./emulator/cases.ts";
 import { error } from "./emulator/faults.ts";
 import { test as base } from "./support/fixtures.ts";
-import { hasSignals, type Result, root, type RunOptions } from "./support/processes.ts";
+import { root } from "./support/environment.ts";
+import { hasSignals, type Result, type RunOptions } from "./support/processes.ts";
 
 const test = base.extend<{ compare: (settings: object, onStart?: RunOptions["onStart"]) => Promise<Result> }>({
   compare: ({ run, bundles }, use) =>

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { test } from "./support/fixtures.ts";
 import { mask } from "./support/output.ts";
-import { nodeOptions, programFile, root } from "./support/processes.ts";
+import { programFile, root } from "./support/environment.ts";
+import { nodeOptions } from "./support/processes.ts";
 import { snippets, update } from "./tools/docs.ts";
 
 const readFromRoot = (name: string) => readFile(join(root, name), "utf8");

@@ -1,7 +1,11 @@
 // For every failure: the exit code is 1, nothing is left behind, no secret is shown, and a few lines say what to do.
 
+import { once } from "node:events";
 import { chmod, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
+import { pipeline } from "node:stream";
 import { describe, expect } from "vitest";
 import { accessKey } from "./emulator/authentication.ts";
 import { cutOff, error, type Fault, htmlPage, lostResponse, notJson, reset, respondWith } from "./emulator/faults.ts";
@@ -91,6 +95,7 @@ describe.concurrent("a response", () => {
   const role = "Assign a role, such as Contributor, or sign in to another tenant (az login --tenant).";
   const key = "Check the clock, and whether the access key was regenerated or is another resource's.";
   const networking = "Check the networking settings of the resource.";
+  const gateway = respondWith(404, { error: { code: 404, message: { text: "No route." } } });
   const long = "Wrong after 14003 ms.".padEnd(1000, "x");
 
   const responses: [name: string, "settings" | "entraSettings", Fault, message: string, advice?: string][] = [
@@ -110,12 +115,7 @@ describe.concurrent("a response", () => {
       error(400, "Odd", `Not eyJhbGciOi.x! ${long}`),
       "400 Odd Not <token>! ",
     ],
-    [
-      "an error in another format",
-      "settings",
-      respondWith(404, { error: { code: 404, message: { text: "No route." } } }),
-      "404 404 [object Object]",
-    ],
+    ["an error in another format", "settings", gateway, "404 404 [object Object]"],
   ];
   test.for(responses)("is explained: %s", async ([, kind, fault, message, advice], { emulator, runProgram }) => {
     emulator.always(1, fault);
@@ -205,9 +205,22 @@ describe.concurrent("a sign-in", () => {
     expect(lines.slice(0, 2)).toEqual([`"Create an identity" failed: ${message}`, signIn]);
   });
 
-  test("behind a proxy shows no secret with AZURE_LOG_LEVEL=warning", async ({ emulator, runProgram, proxy }) => {
-    const settings = { ...emulator.entraSettings, HTTPS_PROXY: proxy, AZURE_LOG_LEVEL: "warning" };
-    const { exitCode, stderr } = await runProgram(settings);
+  test("behind a proxy shows no secret with AZURE_LOG_LEVEL=warning", async ({ emulator, runProgram }) => {
+    const proxy = createServer().on("connect", (_request, client) => {
+      const server = connect(Number(new URL(emulator.endpoint).port), "127.0.0.1");
+      client.write("HTTP/1.1 200 OK\r\n\r\n");
+      pipeline(client, server, client, () => {}); // Either side can close the connection at any time.
+    });
+    await once(proxy.listen(0, "127.0.0.1"), "listening");
+    const { port } = proxy.address() as AddressInfo;
+    const { exitCode, stderr } = await runProgram({
+      ...emulator.entraSettings,
+      COMMUNICATION_SERVICES_ENDPOINT: emulator.endpoint.replace("127.0.0.1", "localhost"),
+      NO_PROXY: "127.0.0.1", // for the sign-in
+      HTTPS_PROXY: `http://user:PASSWORD@127.0.0.1:${port}`,
+      AZURE_LOG_LEVEL: "warning",
+    });
+    proxy.close();
     expect(exitCode).toBe(0);
     expect(stderr).toContain("azure:identity:warning");
     expect(stderr).not.toMatch(/PASSWORD|Bearer \w|"access_token|eyJ/);

@@ -6,7 +6,8 @@ import { describe, expect } from "vitest";
 import { delay, error, type Fault, silence } from "./emulator/faults.ts";
 import { callOf, calls, hint } from "./support/calls.ts";
 import { test } from "./support/fixtures.ts";
-import { hasSignals, hasTerminal, nodeOptions, root } from "./support/processes.ts";
+import { root } from "./support/environment.ts";
+import { hasSignals, hasTerminal, nodeOptions } from "./support/processes.ts";
 
 const interrupted = "Interrupted. Cleaning up (15 seconds at most).\n";
 const withToken = callOf("Create an identity with an access token");
@@ -141,7 +142,7 @@ describe.skipIf(!hasSignals)("a signal", { concurrent: true }, () => {
     });
     const { exitCode, screen } = await terminal.ended;
     expect(exitCode).toBe(130);
-    expect(screen).toMatch(/\nInterrupted\.[^]*\nIdentities deleted: 2\n$/);
+    expect(screen).toMatch(/Interrupted\.[^]*\nIdentities deleted: 2\n$/);
     expect(emulator.identities.size).toBe(0);
   });
 });

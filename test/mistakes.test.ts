@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { error } from "./emulator/faults.ts";
 import { type Fixtures, test } from "./support/fixtures.ts";
-import { nodeOptions, programFile } from "./support/processes.ts";
+import { programFile } from "./support/environment.ts";
+import { nodeOptions } from "./support/processes.ts";
 
 type Context = Pick<Fixtures, "emulator" | "clone" | "run">;
 

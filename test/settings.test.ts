@@ -5,7 +5,7 @@ import { copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { test } from "./support/fixtures.ts";
-import { programFile, root } from "./support/processes.ts";
+import { programFile, root } from "./support/environment.ts";
 
 const keyName = "COMMUNICATION_SERVICES_CONNECTION_STRING";
 const endpointName = "COMMUNICATION_SERVICES_ENDPOINT";

@@ -6,7 +6,8 @@ import { describe, expect } from "vitest";
 import { calls, hint } from "./support/calls.ts";
 import { type TestEmulator, test } from "./support/fixtures.ts";
 import { mask } from "./support/output.ts";
-import { nodeOptions, root } from "./support/processes.ts";
+import { root } from "./support/environment.ts";
+import { nodeOptions } from "./support/processes.ts";
 
 /** Returns the received requests, one per line, with masked IDs. */
 function received({ requests }: TestEmulator) {

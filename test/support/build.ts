@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
 import type { TestProject } from "vitest/node";
+import { programFile, root } from "./environment.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -16,12 +17,11 @@ declare module "vitest" {
 
 export default async function setUp({ provide }: TestProject) {
   const folder = await mkdtemp(join(tmpdir(), "issue-access-tokens-"));
-  const test = join(import.meta.dirname, "..");
   await build({
     entryPoints: {
-      program: join(test, "..", "issue-access-tokens.ts"),
-      emulator: join(test, "emulator", "cli.ts"),
-      compare: join(test, "tools", "compare.ts"),
+      program: programFile,
+      emulator: join(root, "test", "emulator", "cli.ts"),
+      compare: join(root, "test", "tools", "compare.ts"),
     },
     bundle: true,
     platform: "node",

@@ -1,22 +1,14 @@
 // The calls of the program, in order. If you add, remove, or rename a step, change this list with it.
 
-import type { Operation } from "../emulator/service.ts";
-
-interface Call {
-  step: string;
-  operation: Operation;
-  /** The number of identities that exist when the call starts. */
-  identities: number;
-}
-
-export const calls: Call[] = [
-  { step: "Create an identity", operation: "create", identities: 0 },
-  { step: "Issue an access token", operation: "issue", identities: 1 },
-  { step: "Create an identity with an access token", operation: "create", identities: 1 },
-  { step: "Refresh an access token", operation: "issue", identities: 2 },
-  { step: "Revoke access tokens", operation: "revoke", identities: 2 },
-  { step: "Delete the identities", operation: "delete", identities: 2 },
-  { step: "Delete the identities", operation: "delete", identities: 1 },
+/** Each call with its step, and the number of identities that exist when it starts. */
+export const calls = [
+  { step: "Create an identity", identities: 0 },
+  { step: "Issue an access token", identities: 1 },
+  { step: "Create an identity with an access token", identities: 1 },
+  { step: "Refresh an access token", identities: 2 },
+  { step: "Revoke access tokens", identities: 2 },
+  { step: "Delete the identities", identities: 2 },
+  { step: "Delete the identities", identities: 1 },
 ];
 
 /** The titles of the steps, in order. */

@@ -1,4 +1,9 @@
-// The environment of the processes that the tools and the tests start.
+// Where the project is, and the environment of the processes that its tools and tests start.
+
+import { join } from "node:path";
+
+export const root = join(import.meta.dirname, "..", "..");
+export const programFile = join(root, "issue-access-tokens.ts");
 
 // What could redirect a program to something else, or change what it prints.
 const foreign = /^(AZURE_|COMMUNICATION|IDENTITY_|MSI_|DOTENV_|DEBUG$|NODE_|VITEST|npm_|(HTTPS?|ALL|NO)_PROXY$)/i;

@@ -9,8 +9,8 @@ import type { Fault } from "../emulator/faults.ts";
 import type { Request } from "../emulator/messages.ts";
 import { startEmulator } from "../emulator/server.ts";
 import { type Operation, route } from "../emulator/service.ts";
-import { Processes, type Result, root, type RunOptions } from "./processes.ts";
-import { startProxy } from "./proxy.ts";
+import { root } from "./environment.ts";
+import { Processes, type Result, type RunOptions } from "./processes.ts";
 import type { Resource } from "./requests.ts";
 
 /** What a fault applies to: an operation, the Microsoft Entra ID sign-in, or the call with this number. */
@@ -86,8 +86,6 @@ export interface Fixtures {
   /** Runs the bundled program with these settings and returns the result. */
   runProgram: (settings: object, args?: string[], options?: RunOptions) => Promise<Result>;
   emulator: TestEmulator;
-  /** The URL of a forward proxy, with a password. */
-  proxy: string;
   /** A folder with a copy of the program and its packages. */
   clone: string;
 }
@@ -116,11 +114,6 @@ export const test = base.extend<Fixtures>({
     const emulator = await startTestEmulator();
     await use(emulator);
     await emulator.stop();
-  },
-  proxy: async ({}, use) => {
-    const proxy = await startProxy();
-    await use(proxy.url);
-    proxy.stop();
   },
   clone: async ({}, use) => {
     const folder = await mkdtemp(join(tmpdir(), "access-tokens-quickstart-"));

@@ -3,13 +3,9 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { environmentWith } from "./environment.ts";
-
-export const root = join(import.meta.dirname, "..", "..");
-export const programFile = join(root, "issue-access-tokens.ts");
 
 /** The arguments that this version of Node needs to run TypeScript: none since 22.18. */
 export const nodeOptions =

@@ -2,17 +2,14 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { startEmulator } from "../emulator/server.ts";
-import { environmentWith } from "../support/environment.ts";
+import { environmentWith, programFile } from "../support/environment.ts";
 
-const [file, ...others] = process.argv.slice(2);
-const isFile = file !== undefined && !file.startsWith("-");
+const args = process.argv.slice(2);
+const file = args[0]?.startsWith("-") ? undefined : args.shift();
 // npm changes the working directory to the root of the project.
-const program = isFile
-  ? resolve(process.env.INIT_CWD ?? "", file)
-  : join(import.meta.dirname, "..", "..", "issue-access-tokens.ts");
-const args = isFile ? others : process.argv.slice(2);
+const program = file ? resolve(process.env.INIT_CWD ?? "", file) : programFile;
 
 console.error("This runs against an emulator on this machine. No Azure resource is involved.");
 const emulator = await startEmulator();
