@@ -50,9 +50,7 @@ describe.concurrent("npm run emulator", () => {
       await Promise.race([once(child.stdout!, "data"), once(child.stderr!, "data")]);
     const settings = dotenv.parse(stdout);
     const entraSettings = dotenv.parse(stderr.slice(stderr.indexOf("For Microsoft Entra ID")));
-    const powerShell = Object.fromEntries(
-      [...stderr.matchAll(/^ *\$env:(\w+)="(.+)"$/gm)].map((match) => match.slice(1)),
-    );
+    const powerShell = dotenv.parse(stderr.match(/(?<=\$env:)\w+=".+"$/gm)!.join("\n"));
     return { child, ended, settings, entraSettings, powerShell };
   }
 
@@ -93,14 +91,9 @@ describe.concurrent("npm run emulator", () => {
     },
   );
 
-  test("explains in one sentence why it cannot start", async ({ bundles, emulator, run }) => {
+  test("explains in one sentence that its port is in use", async ({ bundles, emulator, run }) => {
     const { port } = new URL(emulator.endpoint);
-    for (const [args, sentence] of [
-      [["--port", port], `Port ${port} is in use.\n`],
-      [["--host", "x"], "Usage: npm run emulator [-- --port <0-65535>]\n"],
-    ] as const) {
-      const result = await run([process.execPath, bundles.emulator, ...args]);
-      expect(result).toEqual({ exitCode: 2, stdout: "", stderr: sentence });
-    }
+    const result = await run([process.execPath, bundles.emulator, "--port", port]);
+    expect(result).toEqual({ exitCode: 2, stdout: "", stderr: `Port ${port} is in use.\n` });
   });
 });

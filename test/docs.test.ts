@@ -104,7 +104,8 @@ describe.concurrent("npm run docs", () => {
     await cp(join(root, "test"), join(clone, "test"), { recursive: true });
     await writeFile(join(clone, "README.md"), "old\n");
     await writeFile(join(clone, "issue-access-tokens.ts"), "console.error('broken');\nprocess.exit(3);\n");
-    const { exitCode, stdout, stderr } = await run(["npm", "run", "--silent", "docs"], { cwd: clone });
+    const command = [process.execPath, ...nodeOptions, "test/tools/docs.ts"];
+    const { exitCode, stdout, stderr } = await run(command, { cwd: clone });
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
     expect(stderr).toBe("The README is unchanged. The program ended with 3: broken\n");
     expect(await readFile(join(clone, "README.md"), "utf8")).toBe("old\n");
@@ -119,8 +120,6 @@ describe.concurrent("the snippets", () => {
 
   test.for([
     ["// <a>\n", "<a> is never closed."],
-    ["// </a>\n", "</a> closes nothing."],
-    ["// <a>\n// </a>\n// <a>\n// </a>", "<a> opens twice."],
     ["// <a>\n// <b>\n// </b>\n// </a>", "<b> opens inside <a>."],
   ] as const)("reject the tags %j", ([program, message]) => {
     expect(() => snippets(program)).toThrow(message);

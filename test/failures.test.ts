@@ -101,7 +101,6 @@ describe.concurrent("a response", () => {
   const responses: [name: string, "settings" | "entraSettings", Fault, message: string, advice?: string][] = [
     ["a rejected key", "settings", denied, "401 Denied by the resource provider.", key],
     ["a missing role", "entraSettings", denied, "401 Denied by the resource provider.", role],
-    ["a missing role, as 403", "entraSettings", error(403, "Forbidden", "No."), "403 Forbidden No.", role],
     ["blocked access", "settings", error(403, "Forbidden", "No."), "403 Forbidden No.", networking],
     ["another resource's identity", "settings", foreign, "401 IdentityNotOwned Provided identity doesn't belong to t"],
     ["a proxy that wants a password", "settings", respondWith(407, ""), "407 ", notAcs],

@@ -4,13 +4,13 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { describe, expect } from "vitest";
 import { delay, error, type Fault, silence } from "./emulator/faults.ts";
-import { callOf, calls, hint } from "./support/calls.ts";
+import { calls, hint } from "./support/calls.ts";
 import { test } from "./support/fixtures.ts";
 import { root } from "./support/environment.ts";
-import { hasSignals, hasTerminal, nodeOptions } from "./support/processes.ts";
+import { hasSignals, hasTerminal } from "./support/processes.ts";
 
 const interrupted = "Interrupted. Cleaning up (15 seconds at most).\n";
-const withToken = callOf("Create an identity with an access token");
+const withToken = calls.findIndex(({ step }) => step === "Create an identity with an access token") + 1;
 const lastCall = calls.length;
 
 /** A process that a fault interrupts: `onStart` receives the process. */
@@ -119,11 +119,10 @@ describe.skipIf(!hasSignals)("a signal", { concurrent: true }, () => {
     expect(emulator.requests, hint).toHaveLength(lastCall);
   });
 
-  test("ends the program while it still waits for its settings", async ({ clone, processes }) => {
+  test("ends the program while it still waits for its settings", async ({ bundles, clone, processes }) => {
     await processes.run(["mkfifo", ".env"], { cwd: clone });
     const [reader, writer] = [new Target(), new Target()];
-    const command = [process.execPath, ...nodeOptions, "issue-access-tokens.ts"];
-    const program = processes.run(command, { cwd: clone, onStart: reader.onStart });
+    const program = processes.run([process.execPath, bundles.program], { cwd: clone, onStart: reader.onStart });
     // The shell can open the pipe as soon as the program reads it.
     const shell = ["sh", "-c", "exec 3>.env; echo open; exec sleep 60"];
     void processes.run(shell, { cwd: clone, onStart: writer.onStart });

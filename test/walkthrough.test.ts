@@ -49,11 +49,10 @@ describe.concurrent("the walkthrough", () => {
     expect(emulator.requests.map(({ scheme }) => scheme)).toEqual(calls.map(() => "Bearer"));
   });
 
-  test("reads its settings from .env", async ({ emulator, clone, run }) => {
+  test("reads its settings from .env", async ({ emulator, clone, runProgram }) => {
     const { COMMUNICATION_SERVICES_CONNECTION_STRING: value, ...trust } = emulator.settings;
     await writeFile(join(clone, ".env"), `COMMUNICATION_SERVICES_CONNECTION_STRING="${value}"\n`);
-    const result = await run(["npm", "start", "--silent"], { settings: trust, cwd: clone });
-    expect(result).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(await runProgram(trust, [], { cwd: clone })).toMatchObject({ exitCode: 0, stderr: "" });
     expect(emulator.requests, hint).toHaveLength(calls.length);
   });
 
@@ -77,7 +76,5 @@ describe.concurrent("the walkthrough", () => {
     }
     const program = [process.execPath, ...nodeOptions, join(clone, "issue-access-tokens.ts")];
     expect(await run(program, { settings: emulator.settings })).toMatchObject({ exitCode: 0, stderr: "" });
-    const { exitCode, stderr } = await run(program, { settings: emulator.entraSettings });
-    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringContaining("'@azure/identity'") });
   });
 });

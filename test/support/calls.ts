@@ -16,8 +16,3 @@ export const steps = [...new Set(calls.map(({ step }) => step))];
 
 /** Says what to do if a test fails after a step was added, removed, or renamed. */
 export const hint = "If you changed the steps, change `calls` in test/support/calls.ts, too";
-
-/** Returns the number of the first call of a step, which is 1 for the first one. */
-export function callOf(step: string): number {
-  return calls.findIndex((call) => call.step === step) + 1;
-}

@@ -1,6 +1,6 @@
 // Benchmarks the program, as a whole process, against one that only makes the same calls: npm run bench
 
-import { spawn } from "node:child_process";
+import { spawn, type SpawnOptions } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { startEmulator } from "../emulator/server.ts";
@@ -8,15 +8,15 @@ import { environmentWith, programFile } from "../support/environment.ts";
 
 const runs = 21;
 const emulator = await startEmulator();
-const options = { cwd: emulator.folder, env: environmentWith(emulator.settings) };
+const env = environmentWith(emulator.settings);
+const options: SpawnOptions = { cwd: emulator.folder, env, stdio: ["ignore", "ignore", "inherit"] };
 const programs = [programFile, join(import.meta.dirname, "bench", "bare.ts")];
 const times = programs.map((): number[] => []);
 
 /** Runs a program once, with tsx, and returns its duration in milliseconds. */
 async function time(program: string): Promise<number> {
   const started = performance.now();
-  const args = ["--import", import.meta.resolve("tsx"), program];
-  const child = spawn(process.execPath, args, { ...options, stdio: ["ignore", "ignore", "inherit"] });
+  const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), program], options);
   const [exitCode] = await once(child, "exit");
   if (exitCode !== 0) throw new Error(`${program} ended with ${exitCode}.`);
   return performance.now() - started;

@@ -74,7 +74,6 @@ if (process.argv[1] === import.meta.filename) {
     const readme = join(root, "README.md");
     const program = await readFile(join(root, "issue-access-tokens.ts"), "utf8");
     const old = await readFile(readme, "utf8");
-    snippets(program); // throws before the program runs
     const updated = update(old, program, await runSlowly());
     await writeFile(readme, updated);
     console.log(updated === old ? "The README is up to date." : "Updated the README.");
