@@ -12,7 +12,7 @@ import { snippets } from "./tools/docs.ts";
 const original = [process.execPath, ...nodeOptions, programFile];
 const heading = (step: string) => `Step ${steps.indexOf(step) + 1} of ${steps.length}: ${step}`;
 const prompt = "Press Enter to run this code, or Ctrl+C to stop and clean up.";
-const enter = "\n".repeat(steps.length);
+const enter = "\n".repeat(20); // more than there are steps
 const end = `\nAll ${steps.length} steps are done. Both identities are deleted. Next: README, "Use the token"\n`;
 
 describe.concurrent("--step", () => {
@@ -64,10 +64,10 @@ describe.concurrent("--step", () => {
     const settings = { ...emulator.settings, NO_COLOR: "1" };
     const terminal = processes.openTerminal(command, { settings });
     for (const step of steps.slice(0, 3)) {
-      await terminal.shows(`${heading(step)}\n\n\n${prompt}`);
+      await terminal.shows(`: ${step}\n\n\n${prompt}`);
       terminal.type("\n");
     }
-    await terminal.shows(heading(steps[3]!));
+    await terminal.shows(`: ${steps[3]}`);
     const typed = Date.now();
     terminal.type(key);
     const { exitCode, screen } = await terminal.ended;
@@ -83,11 +83,11 @@ describe.concurrent("--step", () => {
       const terminal = processes.openTerminal(["npm", "run", "--silent", "step"], { cwd: root });
       await terminal.shows(prompt);
       terminal.type("\n");
-      await terminal.shows(heading(steps[1]!));
+      await terminal.shows(`: ${steps[1]}`);
       terminal.type("\x03");
       const { exitCode, screen } = await terminal.ended;
       expect(exitCode).toBe(130);
-      expect(screen).toContain(`\x1b[1m${heading(steps[0]!)}\x1b[22m`);
+      expect(screen).toContain(`: ${steps[0]}\x1b[22m`);
       expect(screen).toMatch(/\nCreated an identity[^]*Interrupted\..*\nIdentities deleted: 1\n$/);
     },
   );

@@ -85,7 +85,7 @@ describe.concurrent("a failure", () => {
     emulator.once(1, error(503, "ServiceUnavailable", "Busy.", soon));
     emulator.once(4, error(429, "TooManyRequests", "Slow down.", soon));
     expect(await runProgram(emulator.settings)).toMatchObject({ exitCode: 0, stderr: "" });
-    expect(emulator.requests, hint).toHaveLength(calls.length + 2);
+    expect(emulator.requests.filter(({ call }) => call === 1 || call === 4)).toHaveLength(4);
   });
 });
 

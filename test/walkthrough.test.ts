@@ -3,7 +3,6 @@
 import { mkdir, symlink, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
-import { calls, hint } from "./support/calls.ts";
 import { type TestEmulator, test } from "./support/fixtures.ts";
 import { mask } from "./support/output.ts";
 import { root } from "./support/environment.ts";
@@ -12,6 +11,11 @@ import { nodeOptions } from "./support/processes.ts";
 /** Returns the received requests, one per line, with masked IDs. */
 function received({ requests }: TestEmulator) {
   return mask(requests.map(({ method, url, body, scheme }) => `${method} ${url} ${body} (${scheme})`).join("\n"));
+}
+
+/** Returns the ways in which the received requests were authenticated. */
+function schemes({ requests }: TestEmulator) {
+  return [...new Set(requests.map(({ scheme }) => scheme))];
 }
 
 const allRequests = (scheme: string) => `POST /identities?api-version=2023-10-01  (${scheme})
@@ -41,19 +45,19 @@ describe.concurrent("the walkthrough", () => {
     const command = [process.execPath, "issue-access-tokens.ts"];
     const result = await run(command, { settings: emulator.settings, cwd: root });
     expect(result).toMatchObject({ exitCode: 0, stderr: "" });
-    expect(emulator.requests, hint).toHaveLength(calls.length);
+    expect(schemes(emulator)).toEqual(["HMAC-SHA256"]);
   });
 
   test("authenticates with Microsoft Entra ID when only an endpoint is set", async ({ emulator, runProgram }) => {
     expect(await runProgram(emulator.entraSettings)).toMatchObject({ exitCode: 0, stderr: "" });
-    expect(emulator.requests.map(({ scheme }) => scheme)).toEqual(calls.map(() => "Bearer"));
+    expect(schemes(emulator)).toEqual(["Bearer"]);
   });
 
   test("reads its settings from .env", async ({ emulator, clone, runProgram }) => {
     const { COMMUNICATION_SERVICES_CONNECTION_STRING: value, ...trust } = emulator.settings;
     await writeFile(join(clone, ".env"), `COMMUNICATION_SERVICES_CONNECTION_STRING="${value}"\n`);
     expect(await runProgram(trust, [], { cwd: clone })).toMatchObject({ exitCode: 0, stderr: "" });
-    expect(emulator.requests, hint).toHaveLength(calls.length);
+    expect(schemes(emulator)).toEqual(["HMAC-SHA256"]);
   });
 
   test("prefers the environment to .env, and the connection string to the endpoint", async ({
@@ -65,7 +69,7 @@ describe.concurrent("the walkthrough", () => {
     await writeFile(join(clone, ".env"), `COMMUNICATION_SERVICES_CONNECTION_STRING="${other}"\n`);
     const { exitCode } = await runProgram({ ...emulator.entraSettings, ...emulator.settings }, [], { cwd: clone });
     expect(exitCode).toBe(0);
-    expect(emulator.requests.map(({ scheme }) => scheme)).toEqual(calls.map(() => "HMAC-SHA256"));
+    expect(schemes(emulator)).toEqual(["HMAC-SHA256"]);
   });
 
   test("loads @azure/identity only for Microsoft Entra ID", async ({ emulator, clone, run }) => {
