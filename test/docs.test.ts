@@ -65,25 +65,23 @@ console.log(await credential.getToken().catch((error: Error) => error.message));
 isSignedIn = true;
 console.log((await credential.getToken()).token);
 `;
-    await writeFile(join(clone, "server-and-client.ts"), program);
+    const file = join(clone, "server-and-client.ts");
+    await writeFile(file, program);
     await writeFile(join(clone, "issue-access-tokens.ts"), await buildProgram());
     const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
-    const olderProject = ["--target", "es2017", "--lib", "es2017"];
-    const types = await run([process.execPath, tsc, ...olderProject], { cwd: clone });
+    const types = await run([process.execPath, tsc, "--target", "es2017", "--lib", "es2017"], { cwd: clone });
     expect(types).toEqual({ exitCode: 0, stdout: "", stderr: "" });
-
-    const file = join(clone, "server-and-client.ts");
     const result = await run([process.execPath, ...nodeOptions, file], { settings: emulator.settings });
     const stdout = `The server returned no access token: 401\n${emulator.tokens[0]?.token}\n`;
     expect(result).toEqual({ exitCode: 0, stderr: "", stdout });
   });
 
-  test("names the minimum Node version and only existing scripts and files", async () => {
+  test("names the minimum Node version and only existing scripts", async () => {
     const pages = await Promise.all(["README.md", ".github/CONTRIBUTING.md"].map(readFromRoot));
     const { engines, scripts } = JSON.parse(await readFromRoot("package.json"));
     for (const version of engines.node.match(/\d+\.\d+(?=\.0)/g)) expect(pages[0]).toContain(version);
-    for (const [, script] of pages.join().matchAll(/npm run (?:--silent )?(\w+)/g))
-      expect(scripts).toHaveProperty(script!);
+    const named = pages.join().match(/(?<=npm run )\w+/g);
+    expect(Object.keys(scripts)).toEqual(expect.arrayContaining(named!));
   });
 });
 

@@ -162,8 +162,7 @@ describe.concurrent("a request without a response", () => {
 });
 
 describe.concurrent("a sign-in", () => {
-  // Restricts DefaultAzureCredential to developer sign-ins: the managed-identity address of virtual machines is not on
-  // localhost.
+  // Only the sign-ins of developers: the address for the managed identity of a virtual machine isn't on localhost.
   const developer = { AZURE_TOKEN_CREDENTIALS: "dev", IDENTITY_ENDPOINT: "" };
 
   test("that is missing is explained, with the credentials that were tried", async ({ emulator, runProgram }) => {

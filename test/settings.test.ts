@@ -41,7 +41,7 @@ describe.concurrent("invalid settings", () => {
 
   test("are explained when neither variable is set, or .env isn't UTF-8", async ({ runProgram, clone }) => {
     const stderr = expect.stringMatching(
-      /^Found no settings in the environment or in .*access-tokens-quickstart-.*\.env \(which must be UTF-8\)\.\n/,
+      /^Found no settings in the environment or in .*\.env \(which must be UTF-8\)\./,
     );
     expect(await runProgram({}, [], { cwd: clone })).toEqual({ exitCode: 2, stdout: "", stderr });
     const setting = `\ufeff${keyName}="endpoint=${host}/;accesskey=${key}"\r\n`;

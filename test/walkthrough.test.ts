@@ -3,6 +3,7 @@
 import { mkdir, symlink, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
+import { hint } from "./support/calls.ts";
 import { type TestEmulator, test } from "./support/fixtures.ts";
 import { mask } from "./support/output.ts";
 import { root } from "./support/environment.ts";
@@ -25,14 +26,13 @@ POST /identities/<id 1>/:issueAccessToken?api-version=2023-10-01 {"scopes":["voi
 POST /identities/<id 1>/:revokeAccessTokens?api-version=2023-10-01  (${scheme})
 DELETE /identities/<id 1>?api-version=2023-10-01  (${scheme})
 DELETE /identities/<id 2>?api-version=2023-10-01  (${scheme})`;
-const requestHint = "If you changed the calls on purpose, change `allRequests` in test/walkthrough.test.ts, too";
 
 describe.concurrent("the walkthrough", () => {
   test("prints the IDs, tokens, and times from the service and leaves nothing behind", async ({ emulator, run }) => {
     const command = ["npx", "tsx", "issue-access-tokens.ts"];
     const { exitCode, stdout, stderr } = await run(command, { settings: emulator.settings, cwd: root });
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
-    expect(received(emulator), requestHint).toBe(allRequests("HMAC-SHA256"));
+    expect(received(emulator), hint).toBe(allRequests("HMAC-SHA256"));
     expect(stdout.match(/eyJ\S+/g)).toEqual(emulator.tokens.map(({ token }) => token));
     const times = emulator.tokens.map(({ expiresOn }) => new Date(expiresOn).toISOString());
     expect(stdout.match(/\S+Z(?=:)/g)).toEqual(times);

@@ -15,4 +15,4 @@ export const calls = [
 export const steps = [...new Set(calls.map(({ step }) => step))];
 
 /** Says what to do if a test fails after a step was added, removed, or renamed. */
-export const hint = "If you changed the steps, change `calls` in test/support/calls.ts, too";
+export const hint = "If you changed the steps, change test/support/calls.ts and test/walkthrough.test.ts with them";

@@ -59,8 +59,8 @@ export class Processes {
     if (options.input !== null) child.stdin.end(options.input);
     options.onStart?.(child);
     const read = (stream: Readable) => text(stream).catch(() => ""); // A test may close it.
-    const ended = Promise.all([read(child.stdout), read(child.stderr), once(child, "close")]);
-    const [stdout, stderr, [exitCode]] = await ended;
+    const closed = once(child, "close");
+    const [stdout, stderr, [exitCode]] = await Promise.all([read(child.stdout), read(child.stderr), closed]);
     return { exitCode, stdout, stderr };
   };
 
