@@ -79,8 +79,8 @@ describe.concurrent("--step", () => {
   test.skipIf(!hasTerminal)(
     "with npm run step is in color in a terminal, and stops on Ctrl+C",
     async ({ processes }) => {
-      const settings = { TERM: "xterm", NO_COLOR: undefined };
-    const terminal = processes.openTerminal(["npm", "run", "--silent", "step"], { settings, cwd: root });
+      const settings = { TERM: "xterm", CI: undefined }; // Node assumes no colors in CI.
+      const terminal = processes.openTerminal(["npm", "run", "--silent", "step"], { settings, cwd: root });
       await terminal.shows(prompt);
       terminal.type("\n");
       await terminal.shows(`: ${steps[1]}`);

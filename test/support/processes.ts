@@ -47,10 +47,11 @@ export class Processes {
   /** Starts a command, such as `["npx", "tsx", "issue-access-tokens.ts"]`, without the developer's own settings. */
   run = async (command: string[], options: RunOptions = {}): Promise<Result> => {
     const [file = "", ...args] = command;
+    // Neutral about color. The log level hides npm's warnings about the developer's own configuration.
+    const neutral = { NO_COLOR: undefined, FORCE_COLOR: undefined, npm_config_loglevel: "error" };
     const child = spawn(file, args, {
       cwd: options.cwd ?? tmpdir(),
-      // The log level hides npm's warnings about the developer's own configuration.
-      env: environmentWith({ npm_config_loglevel: "error", ...this.#settings, ...options.settings }),
+      env: environmentWith({ ...neutral, ...this.#settings, ...options.settings }),
       shell: process.platform === "win32" && file !== process.execPath, // npm and npx are .cmd files on Windows.
       detached: hasSignals, // Starts a process group, which can be ended as a whole.
     });
