@@ -33,7 +33,7 @@ let timeUp: Promise<void> | undefined; // resolves 10 seconds after the cleanup 
 type SdkError = Error & { code?: string; statusCode?: number; request?: { url: string; requestId: string } };
 
 try {
-  for (const output of [process.stdout, process.stderr]) output.on("error", () => {}); // It doesn't end the program.
+  for (const output of [process.stdout, process.stderr]) output.on("error", () => {}); // A closed output isn't fatal.
   options = readOptions();
   dotenv.config({ quiet: true });
   checkSettings();
