@@ -70,7 +70,7 @@ try {
   console.log(issuedToken.token);
   // </issue_token>
 
-  await startStep("Create an identity with an access token", "create_identity_and_token");
+  await startStep("Create an identity with a token", "create_identity_and_token");
   // <create_identity_and_token>
   // A single request does both, for a new user who needs a token right away.
   const userAndToken = await client.createUserAndToken(["voip"]);

@@ -3,9 +3,9 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect } from "vitest";
 import { hint, steps } from "./support/calls.ts";
+import { programFile, root } from "./support/environment.ts";
 import { test } from "./support/fixtures.ts";
 import { mask } from "./support/output.ts";
-import { programFile, root } from "./support/environment.ts";
 import { hasTerminal, nodeOptions } from "./support/processes.ts";
 import { snippets } from "./tools/docs.ts";
 

@@ -6,8 +6,8 @@ import { access, cp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import dotenv from "dotenv";
 import { describe, expect } from "vitest";
-import { test } from "./support/fixtures.ts";
 import { root } from "./support/environment.ts";
+import { test } from "./support/fixtures.ts";
 import { hasSignals, nodeOptions, type Processes } from "./support/processes.ts";
 
 describe.concurrent("npm run local", () => {

@@ -3,9 +3,9 @@
 import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
+import { programFile, root } from "./support/environment.ts";
 import { test } from "./support/fixtures.ts";
 import { mask } from "./support/output.ts";
-import { programFile, root } from "./support/environment.ts";
 import { nodeOptions } from "./support/processes.ts";
 import { snippets, update } from "./tools/docs.ts";
 

@@ -5,24 +5,24 @@ import { once } from "node:events";
 import { describe, expect } from "vitest";
 import { delay, error, type Fault, silence } from "./emulator/faults.ts";
 import { calls, hint } from "./support/calls.ts";
-import { test } from "./support/fixtures.ts";
 import { root } from "./support/environment.ts";
+import { test } from "./support/fixtures.ts";
 import { hasSignals, hasTerminal } from "./support/processes.ts";
 
 const interrupted = "Interrupted. Cleaning up (15 seconds at most).\n";
-const withToken = calls.findIndex(({ step }) => step === "Create an identity with an access token") + 1;
+const withToken = calls.findIndex(({ step }) => step === "Create an identity with a token") + 1;
 const lastCall = calls.length;
 
 /** A process that a fault interrupts: `onStart` receives the process. */
-class Target {
+class RunningProgram {
   child!: ChildProcess;
   onStart = (child: ChildProcess) => (this.child = child);
 
-  /** Returns a fault that interrupts the process during a call, and then responds after this many milliseconds. */
-  interrupt(how: (child: ChildProcess) => unknown, milliseconds: number): Fault {
+  /** Returns a fault that interrupts the process, and continues with another fault. */
+  interrupt(how: (child: ChildProcess) => unknown, fault: Fault): Fault {
     return (respond) => {
       how(this.child);
-      return delay(milliseconds)(respond);
+      return fault(respond);
     };
   }
 }
@@ -68,12 +68,12 @@ describe.concurrent("the time limit", () => {
 
 describe.skipIf(!hasSignals)("a signal", { concurrent: true }, () => {
   test("also deletes an identity whose ID arrives during the cleanup", async ({ emulator, runProgram }) => {
-    const target = new Target();
+    const program = new RunningProgram();
     // The first deletion starts 5 seconds after the signal, and isn't finished when the ID arrives.
-    const interruption = target.interrupt((child) => child.kill("SIGINT"), 5300);
+    const interruption = program.interrupt((child) => child.kill("SIGINT"), delay(5300));
     emulator.once(withToken, interruption);
     emulator.always("delete", delay(700));
-    const { exitCode, stderr } = await runProgram(emulator.settings, [], target);
+    const { exitCode, stderr } = await runProgram(emulator.settings, [], program);
     expect({ exitCode, stderr }).toEqual({ exitCode: 130, stderr: `${interrupted}Identities deleted: 2\n` });
     expect(emulator.requests.filter(({ operation }) => operation === "delete")).toHaveLength(2);
     expect(emulator.identities.size).toBe(0);
@@ -85,10 +85,10 @@ describe.skipIf(!hasSignals)("a signal", { concurrent: true }, () => {
     ["SIGHUP", 129],
   ] as const)("%s waits for the call in progress and deletes its identity", async (row, { emulator, runProgram }) => {
     const [signal, expected] = row;
-    const target = Object.assign(new Target(), { input: "\n".repeat(calls.length) });
-    const interruption = target.interrupt((child) => child.kill(signal), 500);
+    const program = Object.assign(new RunningProgram(), { input: "\n".repeat(calls.length) });
+    const interruption = program.interrupt((child) => child.kill(signal), delay(500));
     emulator.once(withToken, interruption);
-    const { exitCode, stderr } = await runProgram(emulator.settings, ["--step"], target);
+    const { exitCode, stderr } = await runProgram(emulator.settings, ["--step"], program);
     expect(exitCode).toBe(expected);
     expect(stderr.slice(stderr.indexOf(interrupted))).toBe(`${interrupted}Identities deleted: 2\n`);
     expect(emulator.requests, hint).toHaveLength(withToken + 2);
@@ -96,32 +96,32 @@ describe.skipIf(!hasSignals)("a signal", { concurrent: true }, () => {
   });
 
   test("is reported right away, and waits 5 seconds at most for the call", async ({ emulator, runProgram }) => {
-    const target = new Target();
+    const program = new RunningProgram();
     let [started, reported] = [0, 0];
     const interrupt = (child: ChildProcess) => {
       started = Date.now();
       child.stderr!.once("data", () => (reported = Date.now()));
       child.kill("SIGINT");
     };
-    emulator.once("issue", target.interrupt(interrupt, 60_000));
-    const { exitCode, stderr } = await runProgram(emulator.settings, [], target);
+    emulator.once("issue", program.interrupt(interrupt, silence));
+    const { exitCode, stderr } = await runProgram(emulator.settings, [], program);
     expect({ exitCode, stderr }).toEqual({ exitCode: 130, stderr: `${interrupted}Identities deleted: 1\n` });
     expect(reported - started).toBeLessThan(2000);
     expect(Date.now() - started).toBeGreaterThan(4900);
   });
 
   test("during the last call changes the exit code", async ({ emulator, runProgram }) => {
-    const target = new Target();
-    const interruption = target.interrupt((child) => child.kill("SIGINT"), 200);
+    const program = new RunningProgram();
+    const interruption = program.interrupt((child) => child.kill("SIGINT"), delay(200));
     emulator.once(lastCall, interruption);
-    const { exitCode, stderr } = await runProgram(emulator.settings, [], target);
+    const { exitCode, stderr } = await runProgram(emulator.settings, [], program);
     expect({ exitCode, stderr }).toEqual({ exitCode: 130, stderr: `${interrupted}No identities to delete.\n` });
     expect(emulator.requests, hint).toHaveLength(lastCall);
   });
 
   test("ends the program while it still waits for its settings", async ({ bundles, clone, processes }) => {
     await processes.run(["mkfifo", ".env"], { cwd: clone });
-    const [reader, writer] = [new Target(), new Target()];
+    const [reader, writer] = [new RunningProgram(), new RunningProgram()];
     const program = processes.run([process.execPath, bundles.program], { cwd: clone, onStart: reader.onStart });
     // The shell can open the pipe as soon as the program reads it.
     const shell = ["sh", "-c", "exec 3>.env; echo open; exec sleep 60"];
@@ -152,10 +152,10 @@ describe.concurrent("closed stdout", () => {
     [lastCall, "No identities to delete."],
   ] as const)("during call %i is reported, and leaves nothing behind", async (row, { emulator, runProgram }) => {
     const [call, result] = row;
-    const target = new Target();
-    const interruption = target.interrupt((child) => child.stdout!.destroy(), 200);
+    const program = new RunningProgram();
+    const interruption = program.interrupt((child) => child.stdout!.destroy(), delay(200));
     emulator.once(call, interruption);
-    const { exitCode, stderr } = await runProgram(emulator.settings, [], target);
+    const { exitCode, stderr } = await runProgram(emulator.settings, [], program);
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(new RegExp(`^Printing the results failed: write E\\w+\n${result}\n$`));
     expect(emulator.identities.size).toBe(0);

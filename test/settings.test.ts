@@ -4,8 +4,8 @@ import type { ChildProcess } from "node:child_process";
 import { copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
-import { test } from "./support/fixtures.ts";
 import { programFile, root } from "./support/environment.ts";
+import { test } from "./support/fixtures.ts";
 
 const keyName = "COMMUNICATION_SERVICES_CONNECTION_STRING";
 const endpointName = "COMMUNICATION_SERVICES_ENDPOINT";

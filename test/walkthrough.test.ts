@@ -4,9 +4,9 @@ import { mkdir, symlink, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { hint } from "./support/calls.ts";
+import { root } from "./support/environment.ts";
 import { type TestEmulator, test } from "./support/fixtures.ts";
 import { mask } from "./support/output.ts";
-import { root } from "./support/environment.ts";
 import { nodeOptions } from "./support/processes.ts";
 
 /** Returns the received requests, one per line, with masked IDs. */

@@ -4,7 +4,7 @@
 export const calls = [
   { step: "Create an identity", identities: 0 },
   { step: "Issue an access token", identities: 1 },
-  { step: "Create an identity with an access token", identities: 1 },
+  { step: "Create an identity with a token", identities: 1 },
   { step: "Refresh an access token", identities: 2 },
   { step: "Revoke access tokens", identities: 2 },
   { step: "Delete the identities", identities: 2 },

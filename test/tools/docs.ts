@@ -8,8 +8,8 @@ import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { mask, shorten } from "../support/output.ts";
 import { root } from "../support/environment.ts";
+import { mask, shorten } from "../support/output.ts";
 
 /**
  * Returns the snippets of a program by name, in order: the lines between the tags, without their common indentation.
