@@ -206,6 +206,7 @@ function end(exitCode: number, reason: string | Error) {
 /** Explains an error in a few lines, without secrets: what failed, what to do about it, and details. */
 function explain({ name, message, stack = "", code = "", statusCode, request }: SdkError): string {
   if (step.number === 0 && code === "ERR_INVALID_URL") return "HTTPS_PROXY (or ALL_PROXY, HTTP_PROXY) isn't a URL.";
+  // An unexpected argument might contain the access key.
   if (/^ERR_PARSE_ARGS/.test(code)) return `${message.replace(/argument '.*'/s, "argument")}\nFor help, add --help.`;
   if (step.number === 0 && name === "Error") return message;
   // An error of EnvironmentCredential has status 400 whatever happened. The cause comes after "More details".
@@ -246,8 +247,7 @@ async function cleanUp() {
     const forget = (error?: SdkError) => (!error || error.statusCode === 404) && created.delete(id);
     deletions.set(id, deletions.get(id) ?? deleteIdentity().then(() => forget(), forget));
   }
-  if (timeUp) return; // The first call waits for the deletions of a second one, too.
-  timeUp = wait(10_000);
+  timeUp ??= wait(10_000); // A second call, for an ID that arrives meanwhile, has the same limit.
   for (const deletion of deletions.values()) await Promise.race([deletion, timeUp]);
   await Promise.race([new Promise((done) => process.stdout.write("", done)), wait(1000)]); // until it's printed
   const left = [...created.keys()].map(String).join(", ");
