@@ -2,8 +2,8 @@
 
 import type { ChildProcess } from "node:child_process";
 import { describe, expect } from "vitest";
-import { cases } from "./emulator/cases.ts";
-import { error } from "./emulator/faults.ts";
+import { cases } from "./support/cases.ts";
+import { error } from "./support/faults.ts";
 import { test as base } from "./support/fixtures.ts";
 import { hasSignals, type Result, type RunOptions } from "./support/processes.ts";
 

@@ -9,7 +9,7 @@ import { Readable } from "node:stream";
 import { connect } from "node:tls";
 import { describe, expect } from "vitest";
 import { accessKey, authenticate, signIn } from "./emulator/authentication.ts";
-import { cases, foreignId } from "./emulator/cases.ts";
+import { cases, foreignId } from "./support/cases.ts";
 import type { Request } from "./emulator/messages.ts";
 import { startEmulator } from "./emulator/server.ts";
 import { issueToken } from "./emulator/tokens.ts";

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream";
 import { describe, expect } from "vitest";
 import { accessKey } from "./emulator/authentication.ts";
-import { cutOff, error, type Fault, htmlPage, lostResponse, notJson, reset, respondWith } from "./emulator/faults.ts";
+import { cutOff, error, type Fault, htmlPage, lostResponse, notJson, reset, respondWith } from "./support/faults.ts";
 import { calls, hint } from "./support/calls.ts";
 import { test, type TestEmulator } from "./support/fixtures.ts";
 import { hasSignals, type Result } from "./support/processes.ts";

@@ -3,7 +3,7 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { describe, expect } from "vitest";
-import { delay, error, type Fault, silence } from "./emulator/faults.ts";
+import { delay, error, type Fault, silence } from "./support/faults.ts";
 import { calls, hint } from "./support/calls.ts";
 import { root } from "./support/environment.ts";
 import { test } from "./support/fixtures.ts";

@@ -3,7 +3,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
-import { error } from "./emulator/faults.ts";
+import { error } from "./support/faults.ts";
 import { programFile } from "./support/environment.ts";
 import { test as base } from "./support/fixtures.ts";
 import { nodeOptions, type Result } from "./support/processes.ts";

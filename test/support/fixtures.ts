@@ -5,11 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test as base, inject } from "vitest";
 import { accessKey } from "../emulator/authentication.ts";
-import type { Fault } from "../emulator/faults.ts";
 import type { Request } from "../emulator/messages.ts";
 import { startEmulator } from "../emulator/server.ts";
 import { type Operation, route } from "../emulator/service.ts";
 import { root } from "./environment.ts";
+import type { Fault } from "./faults.ts";
 import { Processes, type Result, type RunOptions } from "./processes.ts";
 import type { Resource } from "./requests.ts";
 

@@ -5,8 +5,8 @@ import { once } from "node:events";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import https from "node:https";
 import { text } from "node:stream/consumers";
-import type { Expected, RawRequest } from "../emulator/cases.ts";
 import { guid } from "../emulator/messages.ts";
+import type { Expected, RawRequest } from "./cases.ts";
 
 /** A resource, real or emulated, and how to authenticate: with an access key or a token of Microsoft Entra ID. */
 export interface Resource {

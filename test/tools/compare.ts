@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 import https from "node:https";
 import dotenv from "dotenv";
 import { accessKey, signIn } from "../emulator/authentication.ts";
-import { type Case, cases } from "../emulator/cases.ts";
+import { type Case, cases } from "../support/cases.ts";
 import { guid } from "../emulator/messages.ts";
 import { startEmulator } from "../emulator/server.ts";
 import { comparable, type Resource, send, sendCase } from "../support/requests.ts";

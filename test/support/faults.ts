@@ -1,7 +1,7 @@
 // Faults to inject into the responses of the emulator. Only `delay` and `lostResponse` carry out the operation.
 
 import { setTimeout as wait } from "node:timers/promises";
-import type { Response } from "./messages.ts";
+import type { Response } from "../emulator/messages.ts";
 
 /**
  * Returns the response to send, or undefined to close the connection without a response.
