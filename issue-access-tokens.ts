@@ -1,45 +1,54 @@
+const about = `An identity represents a user of your application in Azure Communication
+Services (ACS). With an access token, a client, such as an app or a web page,
+acts as that identity in calls or chats, until the token expires or is revoked.
+This code can issue tokens for every user, so it belongs on a server, never in a
+client.`;
+
+const next = `
+All steps are done. In your application, the server stores the ID of each user,
+and sends the client a token: see "Use the token" in README.md. To try something
+else, pass { tokenExpiresInMinutes: 60 } as the third argument in step 2.`;
+
+const settings = `Set one of these variables in the environment, where even an empty one counts, or in .env (in UTF-8):
+COMMUNICATION_SERVICES_CONNECTION_STRING="endpoint=https://<resource>.communication.azure.com/;accesskey=<key>"
+COMMUNICATION_SERVICES_ENDPOINT="https://<resource>.communication.azure.com/"
+The first, which takes precedence, contains an access key. The second uses Microsoft Entra ID. The Azure portal shows
+both under Settings > Keys of your resource. No resource? Use the emulator: npm run local`;
+
+const usage = `Usage: npx tsx issue-access-tokens.ts [--step] [--timeout <seconds>] [--help]
+  --step               show the code of each step, and wait for Enter
+  --timeout <seconds>  time limit per step, including retries (default: 30)
+
+${settings}
+
+Exit codes: 0 success, 1 failure, 2 invalid arguments or settings (nothing was
+sent), 130 interrupted with Ctrl+C, 143 by SIGTERM, 129 by SIGHUP.`;
+
 // Copy the code between two tags, such as <issue_token>, into your application.
-// The rest runs it as a walkthrough: the life cycle of an identity and its access
-// tokens in Azure Communication Services (ACS).
-//
-// Usage: npx tsx issue-access-tokens.ts [--step] [--timeout <seconds>] [--help]
-//   --step               show the code of each step, and wait for Enter
-//   --timeout <seconds>  time limit per step, including retries (default: 30)
-//
-// Set one of these variables in the environment or in a .env file:
-//   COMMUNICATION_SERVICES_CONNECTION_STRING  use an access key (takes precedence)
-//   COMMUNICATION_SERVICES_ENDPOINT           use Microsoft Entra ID
-// No Azure account? Use the emulator: npm run local, or step by step: npm run step
-//
-// Exit codes: 0 success, 1 failure, 2 invalid arguments or settings (nothing was
-// sent), 130 interrupted with Ctrl+C, 143 by SIGTERM, 129 by SIGHUP.
 
 // <imports>
 import { CommunicationIdentityClient } from "@azure/communication-identity";
 // </imports>
+import type { AuthenticationError } from "@azure/identity";
 import dotenv from "dotenv";
 import { readFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as wait } from "node:timers/promises";
-import { parseArgs, styleText } from "node:util";
+import { parseArgs, stripVTControlCharacters, styleText } from "node:util";
 
-const created = new Map<string, () => Promise<void>>(); // how to delete each identity that might exist, by ID
-const deletions = new Map<string, Promise<unknown>>(); // the deletions that the cleanup has started, by ID
-const ended = new AbortController(); // aborted when the walkthrough ends early
-let options: ReturnType<typeof readOptions>;
-let step: { number: number; title: string; timer?: NodeJS.Timeout } = { number: 0, title: "Authenticate the client" };
-let timeUp: Promise<void> | undefined; // resolves 10 seconds after the cleanup has started
-type SdkError = Error & { code?: string; statusCode?: number; request?: { url: string; requestId: string } };
+type SdkError = Error & Partial<AuthenticationError> & { code?: string; request?: { url: string; requestId: string } };
+const file = basename(import.meta.filename);
+const created = new Map<string, () => Promise<void>>(); // how to delete each identity that exists, by ID
+const stop = new AbortController(); // aborted when no further step may start
+const idle = new AbortController(); // aborted when no step runs any more
+const options = prepare();
+let step: { number: number; title: string; timer?: NodeJS.Timeout } = { number: -1, title: "" }; // the one that runs
 
 try {
-  for (const output of [process.stdout, process.stderr]) output.on("error", () => {}); // A closed output isn't fatal.
-  options = readOptions();
-  dotenv.config({ quiet: true });
-  checkSettings();
-  handleInterruptions();
   console.log("Azure Communication Services - Access Tokens Quickstart");
 
+  await startStep("Authenticate the client", "authenticate_client");
   // <authenticate_client>
   // The connection string contains an access key. With only an endpoint,
   // DefaultAzureCredential signs in to Microsoft Entra ID: with a service
@@ -58,7 +67,7 @@ try {
   const identity = await client.createUser();
   console.log(`\nCreated an identity with ID: ${identity.communicationUserId}`);
   // </create_identity>
-  created.set(identity.communicationUserId, () => client.deleteUser(identity)); // also deleted if a step fails
+  created.set(identity.communicationUserId, () => client.deleteUser(identity)); // deletes it if a step fails
 
   await startStep("Issue an access token", "issue_token");
   // <issue_token>
@@ -92,8 +101,8 @@ try {
 
   await startStep("Revoke access tokens", "revoke_tokens");
   // <revoke_tokens>
-  // Revokes all tokens issued so far, for example after a password change. This
-  // can take up to 15 minutes. The identity remains and can get new tokens.
+  // Revokes all tokens of this identity, for example after a password change.
+  // This can take up to 15 minutes. The identity can then get new tokens.
   await client.revokeTokens(identity);
   console.log(`\nSuccessfully revoked all access tokens for identity with ID: ${identity.communicationUserId}`);
   // </revoke_tokens>
@@ -107,152 +116,149 @@ try {
   await client.deleteUser(userAndToken.user);
   console.log(`\nDeleted the identity with ID: ${userAndToken.user.communicationUserId}`);
   // </delete_identity>
-  created.clear();
-  ended.signal.throwIfAborted();
-  if (options.typedLines)
-    console.error(`\nAll ${step.number} steps are done. Both identities are deleted. Next: README, "Use the token"`);
+  created.delete(identity.communicationUserId);
+  created.delete(userAndToken.user.communicationUserId);
+
+  end(0, options.lines && next);
 } catch (error) {
-  end(step.number === 0 ? 2 : 1, error as Error);
+  end(step.number === 0 ? 2 : 1, explain(error as SdkError));
 } finally {
-  await cleanUp();
+  clearTimeout(step.timer);
+  idle.abort();
 }
 
-// An application needs nothing of what follows: it runs the steps in a terminal, explains failures, and cleans up.
+// What follows runs the steps in a terminal, explains failures, and cleans up. An application needs none of it.
 
-/** Reads the command line. For --help, prints the usage from the top of this file and exits. */
+/** Reads the options and settings. If one is wrong, says why, but doesn't print it, and exits. Handles signals. */
+function prepare() {
+  const options = readOptions();
+  dotenv.config({ quiet: true });
+  checkSettings();
+  process.stdout.on("error", ({ message }) => end(1, `Printing the results failed: ${message}`));
+  process.on("unhandledRejection", (error) => end(1, explain(error as SdkError, "A call without await")));
+  process.on("uncaughtException", ({ stack }) => end(1, stack));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
+    process.on(signal, (_, number) => end(128 + number, "Interrupted. Cleaning up (9 seconds at most)."));
+  return options;
+}
+
 function readOptions() {
-  const { step, timeout, help } = parseArgs({
-    options: { step: { type: "boolean" }, timeout: { type: "string" }, help: { type: "boolean", short: "h" } },
-  }).values;
-  const source = readFileSync(import.meta.filename, "utf8");
-  if (help) {
-    console.log(/^\/\/ Usage[^]*?(?=\n\n)/m.exec(source)?.[0].replaceAll(/^\/\/ ?/gm, ""));
-    process.exit();
-  }
-  const seconds = Number(timeout ?? 30);
-  if (!(seconds > 0 && seconds <= 86_400)) throw new Error("--timeout must be more than 0 and at most 86400 seconds.");
-  const typedLines = step ? createInterface({ input: process.stdin, signal: ended.signal }) : undefined;
-  return { source, seconds, typedLines: typedLines?.[Symbol.asyncIterator]() };
+  try {
+    const { step, timeout, help } = parseArgs({
+      options: { step: { type: "boolean" }, timeout: { type: "string" }, help: { type: "boolean", short: "h" } },
+    }).values;
+    if (help) process.exit(void console.log(usage));
+    const seconds = Number(timeout ?? 30);
+    const lines = step ? createInterface({ input: process.stdin, signal: stop.signal }) : undefined;
+    if (seconds > 0 && seconds <= 86_400) return { seconds, lines: lines?.[Symbol.asyncIterator]() };
+  } catch {}
+  console.error(usage);
+  process.exit(2);
 }
 
-/** Checks the settings. Throws an error that contains no value, because that might be the access key. */
 function checkSettings() {
   const [keyName, endpointName] = ["COMMUNICATION_SERVICES_CONNECTION_STRING", "COMMUNICATION_SERVICES_ENDPOINT"];
+  const connectionString = /^["'\s]*endpoint=(https:\/\/[\w.:[\]-]+\/?);accesskey=[\w+/]+=*[;"'\s]*$/i;
   const name = process.env[keyName] ? keyName : endpointName;
-  const value = process.env[name]?.trim() ?? "";
-  const similarName = Object.keys(process.env).find((key) => /communication(services)?_connection/i.test(key));
-  const emptyName = [keyName, endpointName].find((key) => key in process.env);
-  const reject = (problem: string) => {
-    throw new Error(`${problem}
-Set one of these variables, in this form, in the environment or in a .env file:
-${keyName}="endpoint=https://<resource>.communication.azure.com/;accesskey=<key>"
-${endpointName}="https://<resource>.communication.azure.com/"
-The Azure portal shows both under Settings > Keys of your resource. No resource? Use the emulator: npm run local`);
-  };
-  if (!value && similarName) reject(`${similarName} is set, but this program reads ${keyName}.`);
-  if (!value && emptyName) reject(`${emptyName} is empty. An empty variable in the environment hides the one in .env.`);
-  if (!value) reject(`Found no settings in the environment or in ${resolve(".env")} (which must be UTF-8).`);
-  if (value.includes("<")) reject(`${name} still contains placeholders. Replace <resource> and <key>.`);
-  if (/^["']?endpoint=[^;]*;?["']?$/i.test(value)) reject(`${name} has no access key. In a shell, set it in quotes.`);
-  if (name === endpointName && /accesskey/i.test(value)) reject(`${name} has an access key. Set it as ${keyName}.`);
-  if (name === endpointName && /["']/.test(value)) reject(`${name} contains quotation marks. Set it without them.`);
-  const url = "https://(localhost|[\\w-]+\\.[\\w.-]+)(:\\d+)?/?";
-  const form = name === keyName ? `endpoint=${url};accesskey=[\\w+/]+=*;?` : url;
-  if (!new RegExp(`^["' ]*${form}["' ]*$`, "i").test(value)) reject(`${name} isn't in the following form.`);
+  const value = process.env[name] ?? "";
+  const form = name === keyName ? connectionString : /^[ \r\n]*(https:\/\/[\w.:[\]-]+\/?)[ \r\n]*$/i;
+  if (URL.canParse(form.exec(value)?.[1] ?? "")) return;
+  const other = Object.keys(process.env).find((key) => connectionString.test(process.env[key] ?? ""));
+  const [, problem] = [
+    [value.includes("<"), `${name} still contains placeholders. Replace <resource> and <key>.`],
+    [name === endpointName && other, `${other} contains a connection string, but the program reads ${keyName}.`],
+    [!value.trim(), `Found no settings in the environment or in ${resolve(".env")}.`],
+    [name === keyName && !/accesskey/i.test(value), `${name} has no access key. In a shell, set it in quotes.`],
+    [true, `${name} isn't in the following form.`],
+  ].find(([applies]) => applies)!;
+  console.error(`${problem}\n${settings}`);
+  process.exit(2);
 }
 
 /** Starts a step: with --step, shows its code and waits for Enter. Then starts its time limit. */
 async function startStep(title: string, tag: string) {
   clearTimeout(step.timer);
+  stop.signal.throwIfAborted();
   step = { number: step.number + 1, title };
-  if (options.typedLines && !ended.signal.aborted) {
-    if (step.number === 1) showCode("Already run: Authenticate the client", "authenticate_client");
-    showCode(`Step ${step.number} of ${options.source.match(/await startStep\(/g)?.length}: ${title}`, tag);
+  if (options.lines) showCode(tag);
+  while (options.lines) {
     console.error("\nPress Enter to run this code, or Ctrl+C to stop and clean up.");
-    if ((await options.typedLines.next()).done) end(1, "The input ended before the walkthrough was complete.");
+    const { value, done } = await options.lines.next();
+    if (done) end(1, "The input ended before the walkthrough was complete.");
+    if (!value) break;
   }
-  ended.signal.throwIfAborted();
-  const reason = `"${title}" failed: Timed out after ${options.seconds} seconds.\n${advice(504, "TIMEOUT")}`;
+  stop.signal.throwIfAborted();
+  const reason = `"${title}" failed: Timed out after ${options.seconds} seconds.
+Check the network and the sign-in, or set a longer --timeout. To sign in faster, set AZURE_TOKEN_CREDENTIALS.`;
   step.timer = setTimeout(() => end(1, reason), options.seconds * 1000);
 }
 
-/** Shows a snippet of this file under a heading, in 80 columns. A bundle has no comments: only the heading remains. */
-function showCode(heading: string, tag: string) {
-  const [before = "", code = ""] = options.source.split(new RegExp(`// </?${tag}>\\r?\\n`));
-  const place = code && `  (${basename(import.meta.filename)}:${before.split("\n").length + 1})\n`;
-  console.error(`\n${styleText("bold", heading, { stream: process.stderr })}${place}`);
-  console.error(styleText("cyan", code.trimEnd().replace(/^(.{79}).{2,}$/gm, "$1…"), { stream: process.stderr }));
+/** Shows the code of a step, or only a heading if this file has none of its tags, as in a bundle. */
+function showCode(tag: string) {
+  const source = readFileSync(import.meta.filename, "utf8").replaceAll("\r\n", "\n");
+  const count = source.split("\n  await startStep(").length - 2;
+  const [before = "", code = ""] = source.split(new RegExp(`// <${tag}>\n([^]*?)\n *// </${tag}>`));
+  const place = code && `  (${file}:${before.split("\n").length + 1})`;
+  const heading = step.number ? `Step ${step.number}${count > 0 ? ` of ${count}` : ""}: ${step.title}` : step.title;
+  const width = Math.max(80, process.stderr.columns ?? 0);
+  const cut = (line: string) => (line.length > width ? `${line.slice(0, width - 1)}…` : line);
+  if (step.number === 0) console.error(`\n${about}`);
+  console.error(`\n${styleText("bold", heading, { stream: process.stderr })}${place}\n`);
+  console.error(code.split("\n").map(cut).join("\n"));
 }
 
-/** Handles what ends the walkthrough from outside its steps. */
-function handleInterruptions() {
-  process.stdout.on("error", (error) => end(1, `Printing the results failed: ${error.message}`));
-  process.on("uncaughtException", (error) => end(1, error)); // for example, in a call without await
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
-    process.on(signal, (_, number) => end(128 + number, "Interrupted. Cleaning up (15 seconds at most)."));
-}
-
-// A signal, a closed stdout, a time limit, or an error ends the walkthrough early: end() sets the exit code and prints
-// the first reason, or a bug in explain(). The call in progress has 5 seconds to finish, because its response might
-// contain a new ID; the next startStep() throws. Then cleanUp() deletes what exists, within 10 seconds, and exits.
-function end(exitCode: number, reason: string | Error) {
-  if (ended.signal.aborted) return;
-  ended.abort();
+/** Ends the walkthrough, in 9 seconds at most: prints the reason, deletes the identities that exist, and exits. */
+async function end(exitCode: number, reason?: string) {
+  if (process.exitCode) return;
   process.exitCode = exitCode;
-  setTimeout(cleanUp, 5000);
-  (async () => console.error(typeof reason === "string" ? reason : explain(reason)))().catch(console.error);
-}
-
-/** Explains an error in a few lines, without secrets: what failed, what to do about it, and details. */
-function explain({ name, message, stack = "", code = "", statusCode, request }: SdkError): string {
-  if (step.number === 0 && code === "ERR_INVALID_URL") return "HTTPS_PROXY (or ALL_PROXY, HTTP_PROXY) isn't a URL.";
-  // An unexpected argument might contain the access key.
-  if (/^ERR_PARSE_ARGS/.test(code)) return `${message.replace(/argument '.*'/s, "argument")}\nFor help, add --help.`;
-  if (step.number === 0 && name === "Error") return message;
-  // An error of EnvironmentCredential has status 400 whatever happened. The cause comes after "More details".
-  const text = `${message}`.replace(/ Status code: \d+\nMore details:/, "").replaceAll(/eyJ[\w.-]+/g, "<token>");
-  const [first = "", ...details] = text.split(/\s*\n/, 9).map((line) => line.slice(0, 300));
-  const failed = `"${step.title}" failed`;
-  if (/Authentication|Credential/.test(name)) {
-    const signIn = "Check the network and the sign-in. To see more causes, set AZURE_LOG_LEVEL=warning.";
-    return [`${failed}: ${/AADSTS\d+.*/.exec(text)?.[0] ?? first}`, signIn, ...details].join("\n");
-  }
-  const [line] = new RegExp(`${basename(import.meta.filename)}:\\d+`).exec(stack) ?? [];
-  if (name !== "RestError") return line ? `${failed} at ${line}: ${first}` : `${failed}: ${first}`;
-  const host = request ? ` for ${new URL(request.url).host}` : "";
-  const facts = [statusCode, code].filter((fact) => fact && !first.split(" ").includes(String(fact)));
-  const id = statusCode && request ? `Request ID: ${request.requestId}` : "";
-  return [`${failed}${host}: ${[...facts, first].join(" ")}`, id, advice(statusCode, code)].filter(Boolean).join("\n");
-}
-
-/** Returns advice about a response, or about none. The order matters: what is known for certain comes first. */
-function advice(status = 0, code: string): string {
-  const withKey = Boolean(process.env.COMMUNICATION_SERVICES_CONNECTION_STRING);
-  if (code === "TIMEOUT" && !withKey && step.number === 1)
-    return "The sign-in might be slow: set a longer --timeout, or name your credential in AZURE_TOKEN_CREDENTIALS.";
-  if (/CERT|LEAF/.test(code)) return "Check the clock. For a proxy or emulator, set NODE_EXTRA_CA_CERTS to a PEM file.";
-  if (status === 429 || status >= 500) return "Check the network, or try again later: the service might be busy.";
-  if (!status) return "Check the endpoint, network, and proxy.";
-  if (!code || code === "PARSE_ERROR") return "The response isn't from ACS: check the endpoint and proxy.";
-  if (![401, 403].includes(status) || code === "IdentityNotOwned") return "";
-  if (withKey && status === 403) return "Check the networking settings of the resource.";
-  if (withKey) return "Check the clock, and whether the access key was regenerated or is another resource's.";
-  return step.number > 1 ? "" : "Assign a role, such as Contributor, or sign in to another tenant (az login --tenant).";
-}
-
-/** Deletes the identities that still exist, within 10 seconds, reports the result, and exits. */
-async function cleanUp() {
-  clearTimeout(step.timer);
+  stop.abort();
+  if (reason) console.error(reason);
+  await wait(4000, undefined, { signal: idle.signal }).catch(() => {}); // A response might contain a new ID.
+  const timeUp = wait(5000, new Error() as SdkError, { ref: false });
+  const attempt = (deleteIdentity: () => Promise<void>) => deleteIdentity().catch((error: SdkError) => error);
+  const attempts = Array.from(created.values(), attempt); // all at once; an ID that arrives meanwhile comes last
+  let deleted = 0;
   for (const [id, deleteIdentity] of created) {
-    const forget = (error?: SdkError) => (!error || error.statusCode === 404) && created.delete(id);
-    deletions.set(id, deletions.get(id) ?? deleteIdentity().then(() => forget(), forget));
+    const error = await Promise.race([attempts.shift() ?? attempt(deleteIdentity), timeUp]);
+    if (!error || error.statusCode === 404) deleted += Number(created.delete(id));
   }
-  timeUp ??= wait(10_000); // A second call, for an ID that arrives meanwhile, has the same limit.
-  for (const deletion of deletions.values()) await Promise.race([deletion, timeUp]);
-  await Promise.race([new Promise((done) => process.stdout.write("", done)), wait(1000)]); // until it's printed
   const left = [...created.keys()].map(String).join(", ");
-  let text = deletions.size > 0 ? `Identities deleted: ${deletions.size}` : "No identities to delete.";
-  if (left) text = `Couldn't confirm that these identities were deleted: ${left}`;
-  if (ended.signal.aborted && step.number > 0) console.error(text);
-  process.exit();
+  if (deleted > 0) console.error(`Identities deleted: ${deleted}`);
+  else if (exitCode > 0 && !left && idle.signal.aborted) console.error("No identities to delete.");
+  if (left) console.error(`Couldn't confirm that these identities were deleted: ${left}`);
+  if (!idle.signal.aborted) console.error(`"${step.title}" hasn't finished, and might have created an identity.`);
+  if (left) process.exitCode ||= 1;
+  if (process.exitCode) setTimeout(() => process.exit(), 200).unref(); // in case a call never finishes
+}
+
+/** Explains an error in a few lines, without secrets. */
+function explain(error: SdkError, what = `"${step.title}"`): string {
+  const { name, message, stack = "", code = "", request, errorResponse } = error;
+  const status = (request && error.statusCode) ?? 0; // The SDK invents one for a failed sign-in.
+  const isSignIn = /Authentication|Credential/.test(name);
+  const text = stripVTControlCharacters(errorResponse?.errorDescription ?? `${message}`);
+  const lines = text.replaceAll(/eyJ[\w.-]+/g, "<token>").split(/\p{Cc}/u);
+  const [first = "", ...details] = lines.map((line) => line.trim().slice(0, 300)).filter(Boolean);
+  const { COMMUNICATION_SERVICES_CONNECTION_STRING: withKey } = process.env;
+  const advice = [
+    [first.includes("network_error"), "Check the network and proxy. If the proxy opens TLS, set NODE_EXTRA_CA_CERTS."],
+    [isSignIn, "Check the sign-in. To see more causes, set AZURE_LOG_LEVEL=warning."],
+    [code === "ERR_INVALID_URL", "Check whether HTTPS_PROXY, ALL_PROXY, or HTTP_PROXY is a URL."],
+    [name !== "RestError", "If you changed the code, run npx tsc: it finds most mistakes."],
+    [code === "ERR_TLS_CERT_ALTNAME_INVALID", "The certificate is for another host: check the endpoint and proxy."],
+    [/CERT|LEAF/.test(code), "Check the clock. For a proxy or emulator, set NODE_EXTRA_CA_CERTS to a PEM file."],
+    [status === 429 || status >= 500, "Check the network, or try again later: the service might be busy."],
+    [status === 0, "Check the endpoint, network, and proxy."],
+    [["", "PARSE_ERROR"].includes(code), "The response isn't from ACS: check the endpoint and proxy."],
+    [withKey && status === 403, "Check the networking settings of the resource."],
+    [withKey && code === "Denied", "Check the clock, and whether the key is current and belongs to this resource."],
+    [step.number === 1 && [401, 403].includes(status), "Assign a role, such as Contributor, or use az login --tenant."],
+  ].find(([applies]) => applies)?.[1];
+  const [, line] = stack.split(`${file}:`);
+  const host = request ? ` for ${new URL(request.url).host}` : "";
+  const place = line && !isSignIn ? ` at ${file}:${parseInt(line)}` : "";
+  const facts = [status, code].filter((fact) => fact && !first.split(" ").includes(String(fact)));
+  const summary = `${what} failed${host || place}: ${[...facts, first].join(" ")}`;
+  const id = status && `Request ID: ${request?.requestId}`;
+  return [summary, id, advice, ...details.slice(0, isSignIn ? 8 : 0)].filter(Boolean).join("\n");
 }
