@@ -161,7 +161,7 @@ function checkSettings() {
   const connectionString = /^["'\s]*endpoint=(https:\/\/[\w.:[\]-]+\/?);accesskey=[\w+/]+=*[;"'\s]*$/i;
   const name = process.env[keyName] ? keyName : endpointName;
   const value = process.env[name] ?? "";
-  const form = name === keyName ? connectionString : /^[ \r\n]*(https:\/\/[\w.:[\]-]+\/?)[ \r\n]*$/i;
+  const form = name === keyName ? connectionString : /^[ \t\r\n]*(https:\/\/[\w.:[\]-]+\/?)[ \t\r\n]*$/i;
   if (URL.canParse(form.exec(value)?.[1] ?? "")) return;
   const other = Object.keys(process.env).find((key) => connectionString.test(process.env[key] ?? ""));
   const [, problem] = [
@@ -193,7 +193,7 @@ Check the network and the sign-in, or set a longer --timeout. To sign in faster,
   step.timer = setTimeout(() => end(1, reason), options.seconds * 1000);
 }
 
-/** Shows the code of a step, or only a heading if this file has none of its tags, as in a bundle. */
+/** Shows the code of a step, or only a heading if this file lacks its tags, as a bundle does. */
 function showCode(tag: string) {
   const source = readFileSync(import.meta.filename, "utf8").replaceAll("\r\n", "\n");
   const count = source.split("\n  await startStep(").length - 2;
@@ -231,7 +231,7 @@ async function end(exitCode: number, reason?: string) {
   if (process.exitCode) setTimeout(() => process.exit(), 200).unref(); // in case a call never finishes
 }
 
-/** Explains an error in a few lines, without secrets. */
+/** Explains an error in a few lines without secrets. */
 function explain(error: SdkError, what = `"${step.title}"`): string {
   const { name, message, stack = "", code = "", request, errorResponse } = error;
   const status = (request && error.statusCode) ?? 0; // The SDK invents one for a failed sign-in.
@@ -241,10 +241,10 @@ function explain(error: SdkError, what = `"${step.title}"`): string {
   const [first = "", ...details] = lines.map((line) => line.trim().slice(0, 300)).filter(Boolean);
   const { COMMUNICATION_SERVICES_CONNECTION_STRING: withKey } = process.env;
   const advice = [
-    [first.includes("network_error"), "Check the network and proxy. If the proxy opens TLS, set NODE_EXTRA_CA_CERTS."],
-    [isSignIn, "Check the sign-in. To see more causes, set AZURE_LOG_LEVEL=warning."],
-    [code === "ERR_INVALID_URL", "Check whether HTTPS_PROXY, ALL_PROXY, or HTTP_PROXY is a URL."],
-    [name !== "RestError", "If you changed the code, run npx tsc: it finds most mistakes."],
+    [first.includes("network_error"), "Check network and proxy. If the proxy opens TLS, set NODE_EXTRA_CA_CERTS."],
+    [isSignIn, "Check the network and the sign-in. To see more causes, set AZURE_LOG_LEVEL=warning."],
+    [code === "ERR_INVALID_URL", "Check that HTTPS_PROXY, ALL_PROXY, or HTTP_PROXY is a URL."],
+    [name !== "RestError", "If you changed the code, run npx tsc to find mistakes."],
     [code === "ERR_TLS_CERT_ALTNAME_INVALID", "The certificate is for another host: check the endpoint and proxy."],
     [/CERT|LEAF/.test(code), "Check the clock. For a proxy or emulator, set NODE_EXTRA_CA_CERTS to a PEM file."],
     [status === 429 || status >= 500, "Check the network, or try again later: the service might be busy."],

@@ -1,8 +1,9 @@
 // Tests of the options.
 
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect } from "vitest";
-import { hint, steps } from "./support/calls.ts";
+import { callOf, hint, reportBefore, steps } from "./support/calls.ts";
 import { programFile, root } from "./support/environment.ts";
 import { test } from "./support/fixtures.ts";
 import { mask } from "./support/output.ts";
@@ -10,10 +11,16 @@ import { hasTerminal, nodeOptions } from "./support/processes.ts";
 import { snippets } from "./tools/docs.ts";
 
 const original = [process.execPath, ...nodeOptions, programFile];
+const authentication = "Authenticate the client";
 const heading = (step: string) => `Step ${steps.indexOf(step) + 1} of ${steps.length}: ${step}`;
 const prompt = "Press Enter to run this code, or Ctrl+C to stop and clean up.";
 const enter = "\n".repeat(20); // more than there are steps
-const end = `\nAll ${steps.length} steps are done. Both identities are deleted. Next: README, "Use the token"\n`;
+
+/** Returns the text of a constant at the top of the program. */
+async function textOf(name: string): Promise<string> {
+  const program = await readFile(programFile, "utf8");
+  return new RegExp(`^const ${name} = \`([^]*?)\`;$`, "m").exec(program)![1]!;
+}
 
 describe.concurrent("--step", () => {
   test("shows the code of each step, and leaves stdout as it is", async ({ emulator, run, runProgram }) => {
@@ -21,21 +28,39 @@ describe.concurrent("--step", () => {
     const { exitCode, stdout, stderr } = await run([...original, "--step"], options);
     const program = await readFile(programFile, "utf8");
     const lines = program.split("\n");
+    const titles = [authentication, ...steps.map(heading)];
     const shown = [...snippets(program)].slice(1).map(([name, code], index) => {
       const firstLine = lines.findIndex((line) => line.trim() === `// <${name}>`) + 2;
-      const title = index === 0 ? "Already run: Authenticate the client" : heading(steps[index - 1]!);
       const indented = code.replaceAll(/^(?=.)/gm, "  ").replaceAll(/^(.{79}).{2,}$/gm, "$1…"); // in 80 columns
-      return `\n${title}  (issue-access-tokens.ts:${firstLine})\n\n${indented}\n${index === 0 ? "" : `\n${prompt}\n`}`;
+      return `\n${titles[index]}  (issue-access-tokens.ts:${firstLine})\n\n${indented}\n\n${prompt}\n`;
     });
-    expect({ exitCode, stderr }, hint).toEqual({ exitCode: 0, stderr: shown.join("") + end });
+    const screens = [`\n${await textOf("about")}\n`, ...shown, `${await textOf("next")}\n`];
+    expect({ exitCode, stderr }, hint).toEqual({ exitCode: 0, stderr: screens.join("") });
     expect(mask(stdout)).toBe(mask((await runProgram(emulator.settings)).stdout));
   });
 
   test("shows the headings and prompts of a bundle, which has no comments", async ({ emulator, runProgram }) => {
     const { exitCode, stderr } = await runProgram(emulator.settings, ["--step"], { input: enter });
-    const screens = steps.map((step) => `\n${heading(step)}\n\n\n${prompt}\n`);
-    const shown = ["\nAlready run: Authenticate the client\n\n", ...screens, end].join("");
-    expect({ exitCode, stderr }, hint).toEqual({ exitCode: 0, stderr: shown });
+    const titles = [authentication, ...steps.map(heading)];
+    const shown = titles.map((title) => `\n${title}\n\n\n\n${prompt}\n`);
+    const screens = [`\n${await textOf("about")}\n`, ...shown, `${await textOf("next")}\n`];
+    expect({ exitCode, stderr }, hint).toEqual({ exitCode: 0, stderr: screens.join("") });
+  });
+
+  test("shows the code of a file with the line ends of Windows", async ({ emulator, clone, run }) => {
+    const file = join(clone, "issue-access-tokens.ts");
+    await writeFile(file, (await readFile(file, "utf8")).replaceAll("\n", "\r\n"));
+    const options = { settings: emulator.settings, input: "\n" };
+    const { stderr } = await run([process.execPath, ...nodeOptions, file, "--step"], options);
+    expect(stderr).toContain(`\n${heading(steps[0]!)}  (issue-access-tokens.ts:`);
+    expect(stderr).toContain("\n  const identity = await client.createUser();\n");
+  });
+
+  test("runs the code only after an empty line", async ({ emulator, runProgram }) => {
+    const { stderr } = await runProgram(emulator.settings, ["--step"], { input: "\nhelp\nq\n\n" });
+    const [, afterFirst = ""] = stderr.split(heading(steps[0]!));
+    expect(afterFirst.split(heading(steps[1]!))[0]!.split(prompt)).toHaveLength(4); // the prompt, three times
+    expect(emulator.requests.map(({ method }) => method)).toEqual(["POST", "DELETE"]);
   });
 
   test("sends nothing before the first Enter", async ({ emulator, runProgram }) => {
@@ -55,68 +80,70 @@ describe.concurrent("--step", () => {
   });
 
   test.skipIf(!hasTerminal).for([
-    ["Ctrl+C", "\x03", 130, "Interrupted. Cleaning up (15 seconds at most)."],
+    ["Ctrl+C", "\x03", 130, "Interrupted. Cleaning up (9 seconds at most)."],
     ["Ctrl+D", "\x04", 1, "The input ended before the walkthrough was complete."],
   ] as const)("stops at a prompt on %s and deletes what was created", async (row, { emulator, bundles, processes }) => {
     const [, key, expected, reason] = row;
     const command = [process.execPath, bundles.program, "--step"];
     const settings = { ...emulator.settings, NO_COLOR: "1" };
     const terminal = processes.openTerminal(command, { settings });
-    for (const step of steps.slice(0, 3)) {
-      await terminal.shows(`: ${step}\n\n\n${prompt}`);
+    for (const title of [authentication, ...steps.slice(0, 3).map(heading)]) {
+      await terminal.shows(`${title}\n\n\n\n${prompt}`);
       terminal.type("\n");
     }
-    await terminal.shows(`: ${steps[3]}`);
+    await terminal.shows(heading(steps[3]!));
     const typed = Date.now();
     terminal.type(key);
     const { exitCode, screen } = await terminal.ended;
     expect(exitCode).toBe(expected);
-    expect(screen.slice(screen.indexOf(reason)), hint).toBe(`${reason}\nIdentities deleted: 2\n`);
-    expect(Date.now() - typed).toBeLessThan(5000); // No call is in progress, so there is nothing to wait for.
+    expect(screen.slice(screen.indexOf(reason)), hint).toBe(`${reason}\n${reportBefore(callOf(steps[3]!))}\n`);
+    expect(Date.now() - typed).toBeLessThan(4000); // No call is in progress, so there is nothing to wait for.
     expect(emulator.identities.size).toBe(0);
   });
 
   test.skipIf(!hasTerminal)(
-    "with npm run step is in color in a terminal, and stops on Ctrl+C",
+    "with npm run step is bold and as wide as the terminal, and stops on Ctrl+C",
     async ({ processes }) => {
       const settings = { TERM: "xterm", CI: undefined }; // Node assumes no colors in CI.
-      const terminal = processes.openTerminal(["npm", "run", "--silent", "step"], { settings, cwd: root });
+      const command = ["sh", "-c", "stty cols 100; npm run --silent step"];
+      const terminal = processes.openTerminal(command, { settings, cwd: root });
       await terminal.shows(prompt);
       terminal.type("\n");
-      await terminal.shows(`: ${steps[1]}`);
+      await terminal.shows(heading(steps[0]!));
+      terminal.type("\n");
+      await terminal.shows(heading(steps[1]!));
       terminal.type("\x03");
       const { exitCode, screen } = await terminal.ended;
       expect(exitCode).toBe(130);
-      expect(screen).toContain(`: ${steps[0]}\x1b[22m`);
-      expect(screen).toMatch(/\nCreated an identity[^]*Interrupted\..*\nIdentities deleted: 1\n$/);
+      expect(screen).toContain(`\x1b[1m${heading(steps[0]!)}\x1b[22m`);
+      const longest = Math.max(
+        ...screen
+          .split("\n")
+          .filter((line) => line.endsWith("…"))
+          .map((line) => line.length),
+      );
+      expect(longest).toBe(100);
+      expect(screen).toMatch(/\nCreated an identity[^]*Interrupted\..*\n.*\n$/);
+      expect(screen.slice(screen.indexOf("Interrupted")), hint).toContain(reportBefore(callOf(steps[1]!)));
     },
   );
 });
 
 describe.concurrent("the command line", () => {
-  test("prints the usage from the top of the program for --help, in 80 columns", async ({ run }) => {
-    const { exitCode, stdout, stderr } = await run([...original, "--help"]);
-    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
-    const program = await readFile(programFile, "utf8");
-    const usage = program.slice(program.indexOf("// Usage"), program.indexOf("\n\n") + 1);
-    expect(stdout).toBe(usage.replaceAll(/^\/\/ ?/gm, ""));
-    expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+  const usage = async () => `${(await textOf("usage")).replace("${settings}", await textOf("settings"))}\n`;
+
+  test.for([["--help"], ["-h"]])("prints the usage for %s", async ([option], { runProgram }) => {
+    expect(await runProgram({}, [option!])).toEqual({ exitCode: 0, stdout: await usage(), stderr: "" });
   });
 
-  test("knows -h", async ({ runProgram }) => {
-    expect(await runProgram({}, ["-h"])).toMatchObject({ exitCode: 0, stderr: "" });
-  });
-
-  const wrongLimit = "--timeout must be more than 0 and at most 86400 seconds.\n";
-  const positional = "Unexpected argument. This command does not take positional arguments\nFor help, add --help.\n";
   test.for([
-    ["an unknown option", ["--frob"], "Unknown option '--frob'\nFor help, add --help.\n"],
-    ["a time limit of 0", ["--timeout", "0"], wrongLimit],
-    ["a time limit of a year", ["--timeout", "31536000"], wrongLimit],
-    ["a connection string as an argument", ["endpoint=https://127.0.0.1/;accesskey=bm90IHNlY3JldA=="], positional],
-  ] as const)("rejects %s before sending anything", async ([, args, message], { emulator, runProgram }) => {
+    ["an unknown option", ["--frob"]],
+    ["a time limit of 0", ["--timeout", "0"]],
+    ["a time limit of a year", ["--timeout", "31536000"]],
+    ["a connection string as an argument", ["endpoint=https://127.0.0.1/;accesskey=bm90IHNlY3JldA=="]],
+  ] as const)("answers %s with the usage, and sends nothing", async ([, args], { emulator, runProgram }) => {
     const result = await runProgram(emulator.settings, [...args]);
-    expect(result).toEqual({ exitCode: 2, stdout: "", stderr: message });
+    expect(result).toEqual({ exitCode: 2, stdout: "", stderr: await usage() });
     expect(emulator.requests).toEqual([]);
   });
 });

@@ -80,9 +80,14 @@ sys.exit(code if code >= 0 else 128 - code)`;
     return {
       /** Presses keys, such as "\n" for Enter, "\x03" for Ctrl+C, and "\x04" for Ctrl+D. */
       type: (keys: string) => void child.stdin!.write(keys),
-      /** Waits until the screen shows the text. */
+      /** Waits until the screen shows the text. Rejects if the program ends before that. */
       async shows(text: string) {
-        while (!screen.replaceAll("\r\n", "\n").includes(text)) await once(child.stdout!, "data");
+        const early = ended.then(() =>
+          Promise.reject(new Error(`The program ended before it showed ${text}: ${screen}`)),
+        );
+        const shown = () => screen.replaceAll("\r\n", "\n").includes(text);
+        early.catch(() => {}); // It ends later, too.
+        while (!shown()) await Promise.race([once(child.stdout!, "data"), early]);
       },
       /** Resolves with the exit code (128 + n after a signal, as in a shell) and everything that was on the screen. */
       ended: ended.then(({ exitCode, stdout }) => ({ exitCode, screen: stdout.replaceAll("\r\n", "\n") })),
