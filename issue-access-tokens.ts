@@ -1,24 +1,25 @@
 const about = `An identity represents a user of your application in Azure Communication
-Services (ACS). With an access token, a client, such as an app or a web page,
-acts as that identity in calls or chats, until the token expires or is revoked.
-This code can issue tokens for every user, so it belongs on a server, never in a
-client.`;
+Services (ACS). With an access token, a client, such as a web page, acts as that
+identity in calls or chats until the token expires or is revoked. This code can
+issue tokens for anyone, so it belongs on a server, never in a client.`;
 
 const next = `
-All steps are done. In your application, the server stores the ID of each user,
-and sends the client a token: see "Use the token" in README.md. To try something
-else, pass { tokenExpiresInMinutes: 60 } as the third argument in step 2.`;
+All steps are done. In your application, the server stores the ID of each user's
+identity, and sends tokens to the user's client: README.md, "Use the token". Now
+try this: in step 2, add { tokenExpiresInMinutes: 60 } as a third argument.`;
 
-const settings = `Set one of these variables in the environment, where even an empty one counts, or in .env (in UTF-8):
+const settings = `
+Set one of these variables in the environment, where even an empty one takes
+precedence, or in a .env file (UTF-8):
 COMMUNICATION_SERVICES_CONNECTION_STRING="endpoint=https://<resource>.communication.azure.com/;accesskey=<key>"
 COMMUNICATION_SERVICES_ENDPOINT="https://<resource>.communication.azure.com/"
-The first, which takes precedence, contains an access key. The second uses Microsoft Entra ID. The Azure portal shows
-both under Settings > Keys of your resource. No resource? Use the emulator: npm run local`;
+The first contains an access key, and is used if both are set. The second
+requires a sign-in to Microsoft Entra ID. The Azure portal shows both under
+Settings > Keys of your resource. No resource? Use the emulator: npm run local`;
 
 const usage = `Usage: npx tsx issue-access-tokens.ts [--step] [--timeout <seconds>] [--help]
   --step               show the code of each step, and wait for Enter
   --timeout <seconds>  time limit per step, including retries (default: 30)
-
 ${settings}
 
 Exit codes: 0 success, 1 failure, 2 invalid arguments or settings (nothing was
@@ -171,7 +172,7 @@ function checkSettings() {
     [name === keyName && !/accesskey/i.test(value), `${name} has no access key. In a shell, set it in quotes.`],
     [true, `${name} isn't in the following form.`],
   ].find(([applies]) => applies)!;
-  console.error(`${problem}\n${settings}`);
+  console.error(problem + settings);
   process.exit(2);
 }
 
