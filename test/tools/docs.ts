@@ -49,7 +49,8 @@ export function update(readme: string, program: string, stdout: string, stderr: 
   const found = snippets(program);
   const output = shorten(stdout);
   const [screen] = /^Step 1 of [^]*?^Press Enter.*$/m.exec(stderr) ?? [];
-  const step = `${screen}\n\n${output.split("\n\n")[1]}\n`; // The output begins with a title.
+  const [, result] = output.trimEnd().split("\n\n"); // The first paragraph is the title.
+  const step = `${screen}\n\n${result}\n`;
   const keepOr = (current: string) => (old: string) => (mask(old) === mask(current) ? old : current);
   const updated = readme
     .replace(/(?<=^```ts (\w+)\n)[^]*?(?=^```$)/gm, (_old, name: string) => {
