@@ -163,7 +163,7 @@ credential.dispose();`;
 
   test("has a diagram with all steps", async () => {
     const numbers = (await readFromRoot("README.md")).match(/(?<=^    Server->>ACS: )\d+/gm);
-    expect(numbers, hint).toEqual(steps.map((_step, index) => String(index + 1)));
+    expect(numbers, `${hint}, and the diagram in README.md`).toEqual(steps.map((_step, index) => String(index + 1)));
   });
 });
 
