@@ -69,8 +69,8 @@ export function update(readme: string, program: string, stdout: string, stderr: 
 }
 
 /**
- * Returns the output of `npm run step`, with a second between the steps: tokens of one second can be identical. Throws if
- * the program fails.
+ * Returns the output of `npm run step`, with a second between the steps: tokens of one second can be identical. Throws
+ * if the program fails.
  */
 async function runSlowly() {
   const local = join(import.meta.dirname, "local.ts");
