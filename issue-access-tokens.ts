@@ -103,7 +103,7 @@ try {
   await startStep("Revoke access tokens", "revoke_tokens");
   // <revoke_tokens>
   // Revokes all tokens of this identity, for example after a password change.
-  // This can take up to 15 minutes. The identity can then get new tokens.
+  // It can take up to 15 minutes. The identity remains and can get new tokens.
   await client.revokeTokens(identity);
   console.log(`\nSuccessfully revoked all access tokens for identity with ID: ${identity.communicationUserId}`);
   // </revoke_tokens>

@@ -43,7 +43,9 @@ async function serve(processes: Processes, program: string[], options: RunOption
   const settings = { ...options.settings, PORT: "0" };
   const onStart = (started: ChildProcess) => (child = started);
   const ended = processes.run([process.execPath, ...nodeOptions, ...program], { ...options, settings, onStart });
-  const [line] = await once(child.stdout!, "data");
+  const failed = ended.then(({ stderr }) => Promise.reject(new Error(`The server ended: ${stderr}`)));
+  failed.catch(() => {}); // It also ends after the test.
+  const [line] = await Promise.race([once(child.stdout!, "data"), failed]);
   return { child, ended, url: `http://localhost:${/port: (\d+)/.exec(String(line))?.[1]}/api/access-token` };
 }
 
