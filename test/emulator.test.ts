@@ -1,4 +1,4 @@
-// Compares the emulator with the known behavior of the service, using raw requests and faulty clients.
+// Tests of the emulator beyond its responses to single requests, which cases.test.ts tests.
 
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
@@ -9,33 +9,17 @@ import { Readable } from "node:stream";
 import { connect } from "node:tls";
 import { describe, expect } from "vitest";
 import { accessKey, authenticate, signIn } from "./emulator/authentication.ts";
-import { cases, foreignId } from "./support/cases.ts";
+import { foreignId } from "./support/cases.ts";
 import type { Request } from "./emulator/messages.ts";
 import { startEmulator } from "./emulator/server.ts";
 import { issueToken } from "./emulator/tokens.ts";
-import { startTestEmulator, test as base } from "./support/fixtures.ts";
-import { comparable, decode, type Resource, send, sendCase } from "./support/requests.ts";
-
-/** Adds an emulator that all cases share. */
-const test = base.extend<{ sharedResource: Resource }>({
-  sharedResource: [
-    async ({}, use) => {
-      const emulator = await startTestEmulator();
-      await use(emulator.resource);
-      await emulator.stop();
-    },
-    { scope: "file" },
-  ],
-});
+import { test } from "./support/fixtures.ts";
+import { decode, send } from "./support/requests.ts";
 
 const addresses = Object.values(networkInterfaces()).flat();
 const ownAddress = addresses.find((address) => address?.family === "IPv4" && !address.internal)?.address;
 
 describe.concurrent("the emulator", () => {
-  test.for(cases)("responds as $source: $name", async ({ request, response }, { sharedResource }) => {
-    expect(comparable(await sendCase(sharedResource, request))).toEqual(response);
-  });
-
   test.skipIf(!ownAddress)("listens only on the loopback interface", async ({ emulator }) => {
     const socket = createConnection({ host: ownAddress!, port: Number(new URL(emulator.endpoint).port) });
     await expect(once(socket, "connect")).rejects.toThrow("ECONNREFUSED");
