@@ -1,4 +1,4 @@
-// Sends the cases, one after the other, to the emulator or, with npm run compare, to a real resource.
+// Sends the cases to the emulator or, with npm run compare and one after the other, to a real resource.
 
 import { describe, expect, inject, test as base } from "vitest";
 import { cases, type Expected, supportedVersions } from "./support/cases.ts";
@@ -46,8 +46,8 @@ function withoutNews({ headers, ...others }: Expected): Expected {
 
 const titledCases = cases.map((testCase) => [`${testCase.source}: ${testCase.name}`, testCase] as const);
 
-describe(realResource ? "the resource" : "the emulator", () => {
-  test.for(titledCases)("responds as %s", async ([, testCase], { resource, created, skip }) => {
+describe(realResource ? "the resource" : "the emulator", { concurrent: !realResource }, () => {
+  test.for(titledCases)("responds as %s", async ([, testCase], { resource, created, skip, expect }) => {
     const { request, response: expected, emulatorOnly } = testCase;
     skip(Boolean(realResource && emulatorOnly), emulatorOnly);
     const response = comparable(await sendCase(resource, request, created));

@@ -12,14 +12,12 @@ import { test as base } from "./support/fixtures.ts";
 
 const name = "COMMUNICATION_SERVICES_CONNECTION_STRING";
 
-/** Adds a copy of the project, without a .env file, and a function that writes one. */
-const test = base.extend<{ project: string; writeSettings: () => Promise<void> }>({
+/** Adds a copy of the project, which has no .env file. */
+const test = base.extend<{ project: string }>({
   project: async ({ clone }, use) => {
     await cp(join(root, "test"), join(clone, "test"), { recursive: true });
     await use(clone);
   },
-  writeSettings: ({ emulator, project }, use) =>
-    use(() => writeFile(join(project, ".env"), `${name}="${emulator.settings[name]}"\n`)),
 });
 
 /** Carries out the operation, and changes the response. */
@@ -42,10 +40,9 @@ describe.concurrent("npm run compare", () => {
   test("names each difference with its source, and leaves no identity and no secret behind", async ({
     emulator,
     project,
-    writeSettings,
     run,
   }) => {
-    await writeSettings();
+    await writeFile(join(project, ".env"), `${name}="${emulator.settings[name]}"\n`);
     emulator.once(
       "issue",
       changed(({ body }) => ({ body: String(body).replace('"token":', '"Token" : ') })),
@@ -70,17 +67,5 @@ describe.concurrent("npm run compare", () => {
   test("without settings says so and ends with 2", async ({ project, run }) => {
     const { exitCode, stderr } = await run(["npm", "run", "--silent", "compare"], { cwd: project });
     expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringMatching(`^Set ${name} in `) });
-  });
-});
-
-describe.concurrent("npm test", () => {
-  test("sends nothing to a resource, whatever is set", async ({ emulator, project, writeSettings, run }) => {
-    await writeSettings();
-    const options = { settings: { ...emulator.settings, NO_COLOR: "1" }, cwd: project };
-    const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
-    const command = [process.execPath, vitest, "run", "--root", "test", "cases.test.ts", "--testNamePattern", "delete"];
-    const { exitCode, stdout } = await run(command, options);
-    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: expect.stringContaining(" passed") });
-    expect(emulator.requests).toEqual([]);
   });
 });

@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import { createConnection } from "node:net";
 import { networkInterfaces } from "node:os";
 import { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { connect } from "node:tls";
 import { describe, expect } from "vitest";
 import { accessKey, authenticate, signIn } from "./emulator/authentication.ts";
@@ -45,6 +46,12 @@ describe.concurrent("the emulator", () => {
       const body = expect.stringContaining("greater than the allowed margin of 5 minutes.");
       expect(authenticate(signed, date + direction * 300_001)).toMatchObject({ status: 401, body });
     }
+  });
+
+  test("is the same resource on each start, so that an old ID is its own", async ({ emulator }) => {
+    const oldId = "8:acs:fb387404-ac05-4e3b-9d61-7f1c2a8b5e90_00000000-0000-0000-0000-000000000000";
+    const response = await send(emulator.resource, { method: "DELETE", path: `/identities/${oldId}` });
+    expect(response).toMatchObject({ status: 404, body: expect.stringContaining("IdentityNotFound") });
   });
 
   test("sends a body that a fault returns in parts", async ({ emulator }) => {
@@ -121,6 +128,17 @@ describe.concurrent("the emulator with faulty clients", () => {
       await once(socket, "close");
       expect(await send(emulator.resource)).toMatchObject({ status: 201 });
     }
+  });
+
+  test("reports what isn't HTTP, and responds with 400", async ({ onTestFinished }) => {
+    const codes: string[] = [];
+    const emulator = await startEmulator({ onClientError: (code) => codes.push(code) });
+    onTestFinished(emulator.stop);
+    const { hostname: host, port } = new URL(emulator.endpoint);
+    const socket = connect({ host, port: Number(port), ca: await readFile(emulator.certificateFile) });
+    socket.write("Hello\r\n\r\n");
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 400 /);
+    expect(codes).toEqual(["HPE_INVALID_METHOD"]);
   });
 
   test("responds to 100 requests at once", async ({ emulator }) => {

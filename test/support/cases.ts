@@ -139,8 +139,9 @@ function remove(name: string, source: string, response: Expected, id = "{id}", h
   return send(name, source, { method: "DELETE", path: `/identities/${id}`, headers }, response);
 }
 
-function version(version: string, source: string, response = created): Case {
-  return send(`API version ${version}`, source, { query: `?api-version=${version}` }, response);
+function version(version: string, source: string, response = created, body?: string): Case {
+  const name = `API version ${version}${body ? " with newer fields or scopes" : ""}`;
+  return send(name, source, { query: `?api-version=${version}`, body }, response);
 }
 
 function unsupported(version: string): Expected {
@@ -223,6 +224,8 @@ export const cases: Case[] = [
   version("2023-10-01", "recorded 2025: java, js, net, cli"),
   version("2025-03-02-preview", "recorded 2025: js, net"),
   ...specifiedVersions.map((name) => version(name, "specified")),
+  version("2022-06-01", "assumed", lifetime(59), '{"createTokenWithScopes":["chat"],"expiresInMinutes":59}'),
+  version("2022-10-01", "assumed", createdWithToken, '{"createTokenWithScopes":["voip.join"]}'),
   version("2020-07-20-preview2", "reported: Azure/Communication#159", unsupported("2020-07-20-preview2")),
   version("2021-02-22-preview1", "assumed", unsupported("2021-02-22-preview1")),
   send("no API version", "assumed", { query: "" }, noVersion),
