@@ -110,6 +110,8 @@ describe.concurrent("npm run emulator", () => {
     const { NODE_EXTRA_CA_CERTS } = settings;
     expect({ ...entraSettings, ...settings }).toMatchObject(powerShell);
     expect(Object.keys(powerShell)).toHaveLength(5);
+    const trust = { REQUESTS_CA_BUNDLE: NODE_EXTRA_CA_CERTS, SSL_CERT_FILE: NODE_EXTRA_CA_CERTS };
+    expect(entraSettings).toMatchObject(trust);
     expect(await runProgram(settings)).toMatchObject({ exitCode: 0, stderr: "" });
     expect(await runProgram({ ...entraSettings, NODE_EXTRA_CA_CERTS })).toMatchObject({ exitCode: 0, stderr: "" });
     const { href, host } = new URL(entraSettings.COMMUNICATION_SERVICES_ENDPOINT!);

@@ -71,9 +71,11 @@ ${format(entraSettings, "  export ")}
 In PowerShell:
 ${format(entraSettings, "  $env:")}
 
-Other clients trust the certificate with these (in PowerShell, with $env: instead of export): the synchronous client
-in Python with the first; asyncio in Python, Go, curl, and most that use OpenSSL with the second:
-${format({ REQUESTS_CA_BUNDLE: certificate, SSL_CERT_FILE: certificate }, "  export ")}
+Other clients trust the certificate with one of these variables (in PowerShell, with $env: instead of export).
+The synchronous client in Python, which uses requests:
+${format({ REQUESTS_CA_BUNDLE: certificate }, "  export ")}
+The asyncio client in Python, Go, curl, and other clients with the defaults of OpenSSL:
+${format({ SSL_CERT_FILE: certificate }, "  export ")}
 Clients in Java trust it with a trust store and two options of the java command:
   keytool -importcert -noprompt -alias acs -storepass emulator -keystore "${trustStore}" -file "${certificate}"
   "-Djavax.net.ssl.trustStore=${trustStore}" "-Djavax.net.ssl.trustStorePassword=emulator"
