@@ -80,7 +80,10 @@ describe.concurrent("npm run local", () => {
 
     test("when npm is stopped while npm run step waits for Enter", async ({ clone, processes }) => {
       const folders = async () => (await readdir(clone)).filter((name) => name.startsWith("acs-identity-emulator"));
-      const step = start(processes, ["npm", "run", "--silent", "step"], { settings: { TMPDIR: clone } });
+      // Like a terminal, this input remains open when npm has ended.
+      const command = 'mkfifo "$0" && exec npm run --silent step 0<> "$0"';
+      const settings = { TMPDIR: clone };
+      const step = start(processes, ["sh", "-c", command, join(clone, "input")], { settings });
       await step.prints("stderr", "Press Enter");
       expect(await folders()).toHaveLength(1);
       step.child.kill("SIGTERM");
