@@ -21,7 +21,7 @@ function readPort(): number {
   return fail("Usage: npm run emulator [-- --port <0-65535>]");
 }
 
-const reported = new Set<string>();
+const reported = new Set<string>(); // error codes
 const port = readPort();
 const emulator = await startEmulator({
   port,
