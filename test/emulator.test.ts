@@ -131,8 +131,8 @@ describe.concurrent("the emulator with faulty clients", () => {
   });
 
   test("reports what isn't HTTP, and responds with 400", async ({ onTestFinished }) => {
-    const codes: string[] = [];
-    const emulator = await startEmulator({ onClientError: (code) => codes.push(code) });
+    const codes: (string | undefined)[] = [];
+    const emulator = await startEmulator({ onClientError: ({ code }) => codes.push(code) });
     onTestFinished(emulator.stop);
     const { hostname: host, port } = new URL(emulator.endpoint);
     const socket = connect({ host, port: Number(port), ca: await readFile(emulator.certificateFile) });

@@ -32,7 +32,7 @@ const emulator = await startEmulator({
     if (request) console.error(`${request.method} ${request.path} ${response.status} ${duration} ms`);
     return response;
   },
-  onClientError(code) {
+  onClientError({ code = "" }) {
     if (reported.has(code)) return;
     reported.add(code);
     console.error(`A connection failed (${code}). Does the client trust the certificate, and use HTTPS?`);

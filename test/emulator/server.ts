@@ -45,8 +45,8 @@ export interface EmulatorOptions {
     respond: () => Promise<Response>,
     request?: Request,
   ) => Response | undefined | Promise<Response | undefined>;
-  /** Receives the code of an error in place of a request: TLS failed, or what arrived isn't HTTP. */
-  onClientError?: (code: string) => void;
+  /** Receives an error that took the place of a request: TLS failed, or what arrived isn't HTTP. */
+  onClientError?: (error: NodeJS.ErrnoException) => void;
 }
 
 /**
@@ -54,7 +54,7 @@ export interface EmulatorOptions {
  * @returns The settings for clients, the existing identities, a temporary folder, and a function to stop the emulator.
  */
 export async function startEmulator(options: EmulatorOptions = {}) {
-  const { port = 0, intercept = (respond) => respond(), onClientError } = options;
+  const { port = 0, intercept = (respond) => respond(), onClientError = () => {} } = options;
   const resource = new Service();
 
   async function serve(incoming: IncomingMessage, outgoing: ServerResponse) {
@@ -84,10 +84,11 @@ export async function startEmulator(options: EmulatorOptions = {}) {
   const service = createHttpsServer({ key, cert, keepAliveTimeout: 0 }, (request, response) => {
     serve(request, response).catch(destroy(response));
   });
-  service.on("clientError", ({ code, message, syscall }: NodeJS.ErrnoException, socket) => {
-    if (!syscall) onClientError?.(code ?? message); // A failed system call means that the client reset the connection.
-    if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", () => socket.destroy());
-    else socket.destroy();
+  service.on("tlsClientError", onClientError);
+  service.on("clientError", (error, socket) => {
+    if (!socket.writable) return socket.destroy(); // TLS failed, or the client has reset the connection.
+    onClientError(error);
+    socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", () => socket.destroy());
   });
   const signInService = createHttpServer((request, response) => {
     serveSignIn(request, response).catch(destroy(response));
