@@ -1,14 +1,32 @@
-// Tests of npm run local and npm run emulator.
+// Tests of npm run local, npm run step, and npm run emulator.
 
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { access, cp, writeFile } from "node:fs/promises";
+import { access, cp, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import dotenv from "dotenv";
 import { describe, expect } from "vitest";
 import { root } from "./support/environment.ts";
 import { test } from "./support/fixtures.ts";
-import { hasSignals, nodeOptions, type Processes } from "./support/processes.ts";
+import { hasSignals, nodeOptions, type Processes, type Result, type RunOptions } from "./support/processes.ts";
+
+/** Starts a command whose stdin remains open, and collects what it prints. */
+function start(processes: Processes, command: string[], options: RunOptions = {}) {
+  const output = { stdout: "", stderr: "" };
+  let child!: ChildProcess;
+  const onStart = (started: ChildProcess) => {
+    child = started;
+    child.stdout!.on("data", (data) => (output.stdout += data));
+    child.stderr!.on("data", (data) => (output.stderr += data));
+  };
+  const ended = processes.run(command, { cwd: root, input: null, ...options, onStart });
+  /** Waits until the command has printed a text. Rejects if it ends before that. */
+  async function prints(stream: "stdout" | "stderr", text: string) {
+    const reject = ({ stderr }: Result) => Promise.reject(new Error(`It ended: ${stderr}`));
+    while (!output[stream].includes(text)) await Promise.race([once(child[stream]!, "data"), ended.then(reject)]);
+  }
+  return { child, ended, output, prints };
+}
 
 describe.concurrent("npm run local", () => {
   const notice = "This runs against an emulator on this machine. No Azure resource is involved.\n";
@@ -33,40 +51,87 @@ describe.concurrent("npm run local", () => {
     const { exitCode, stdout, stderr } = await run(command, { settings, cwd: root });
     expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 7, stdout: "--option\n", stderr: `${notice}no\n` });
   });
+
+  describe.skipIf(!hasSignals)("ends with its program and removes the folder", { concurrent: true }, () => {
+    /** Starts a program that ends with 7 on SIGTERM, and returns its process ID and its working directory. */
+    async function startProgram(processes: Processes, folder: string) {
+      const wait = "process.on('SIGTERM', () => process.exit(7));\nsetInterval(() => {}, 1000);\n";
+      await writeFile(join(folder, "own.ts"), `${wait}console.log(process.pid + " " + process.cwd());\n`);
+      const command = [process.execPath, ...nodeOptions, "test/tools/local.ts", "own.ts"];
+      const local = start(processes, command, { settings: { INIT_CWD: folder } });
+      await local.prints("stdout", "\n");
+      const [pid, cwd = ""] = local.output.stdout.trim().split(" ");
+      return { ...local, pid: Number(pid), cwd };
+    }
+
+    test("after a signal, which it passes on", async ({ clone, processes }) => {
+      const { child, ended, cwd } = await startProgram(processes, clone);
+      child.kill("SIGTERM");
+      expect(await ended).toMatchObject({ exitCode: 7 });
+      await expect(access(cwd)).rejects.toThrow("ENOENT");
+    });
+
+    test("after the program was killed, with 128 and the number of the signal", async ({ clone, processes }) => {
+      const { pid, ended, cwd } = await startProgram(processes, clone);
+      process.kill(pid, "SIGKILL");
+      expect(await ended).toMatchObject({ exitCode: 137 });
+      await expect(access(cwd)).rejects.toThrow("ENOENT");
+    });
+
+    test("when npm is stopped while npm run step waits for Enter", async ({ clone, processes }) => {
+      const folders = async () => (await readdir(clone)).filter((name) => name.startsWith("acs-identity-emulator"));
+      // Like a terminal, this input remains open when npm has ended.
+      const command = 'mkfifo "$0" && exec npm run --silent step 0<> "$0"';
+      const settings = { TMPDIR: clone };
+      const step = start(processes, ["sh", "-c", command, join(clone, "input")], { settings });
+      await step.prints("stderr", "Press Enter");
+      expect(await folders()).toHaveLength(1);
+      step.child.kill("SIGTERM");
+      const { stderr } = await step.ended; // Resolves when no process holds its stdout any more.
+      expect(stderr).toMatch(/\nNo identities to delete\.\n$/);
+      expect(await folders()).toEqual([]);
+    });
+  });
 });
 
 describe.concurrent("npm run emulator", () => {
   /** Starts the emulator, waits until it is ready, and returns the settings that it prints. */
   async function serve(processes: Processes, command: string[]) {
-    let child!: ChildProcess;
-    let [stdout, stderr] = ["", ""];
-    const onStart = (started: ChildProcess) => {
-      child = started;
-      child.stdout!.on("data", (data) => (stdout += data));
-      child.stderr!.on("data", (data) => (stderr += data));
-    };
-    const ended = processes.run(command, { cwd: root, input: null, onStart });
-    while (!stdout.includes("NODE_EXTRA_CA_CERTS") || !stderr.includes("trustStorePassword"))
-      await Promise.race([once(child.stdout!, "data"), once(child.stderr!, "data")]);
+    const emulator = start(processes, command);
+    await emulator.prints("stdout", "NODE_EXTRA_CA_CERTS");
+    await emulator.prints("stderr", "trustStorePassword");
+    const { stdout, stderr } = emulator.output;
     const settings = dotenv.parse(stdout);
     const entraSettings = dotenv.parse(stderr.slice(stderr.indexOf("For Microsoft Entra ID")));
     const powerShell = dotenv.parse(stderr.match(/(?<=\$env:)\w+=".+"$/gm)!.join("\n"));
-    return { child, ended, settings, entraSettings, powerShell };
+    return { ...emulator, settings, entraSettings, powerShell };
   }
 
-  test("prints settings, and logs requests", async ({ bundles, processes, runProgram }) => {
+  test("prints settings, and logs requests and failed connections", async ({ bundles, processes, runProgram }) => {
     const command = [process.execPath, bundles.emulator];
-    const { child, ended, settings, entraSettings, powerShell } = await serve(processes, command);
+    const { child, ended, prints, settings, entraSettings, powerShell } = await serve(processes, command);
     const { NODE_EXTRA_CA_CERTS } = settings;
     expect({ ...entraSettings, ...settings }).toMatchObject(powerShell);
     expect(Object.keys(powerShell)).toHaveLength(5);
+    const trust = { REQUESTS_CA_BUNDLE: NODE_EXTRA_CA_CERTS, SSL_CERT_FILE: NODE_EXTRA_CA_CERTS };
+    expect(entraSettings).toMatchObject(trust);
     expect(await runProgram(settings)).toMatchObject({ exitCode: 0, stderr: "" });
     expect(await runProgram({ ...entraSettings, NODE_EXTRA_CA_CERTS })).toMatchObject({ exitCode: 0, stderr: "" });
+    const { href, host } = new URL(entraSettings.COMMUNICATION_SERVICES_ENDPOINT!);
+    for (const [url, code] of [
+      [href, "ECONNRESET"],
+      [`http://${host}`, "ERR_SSL_HTTP_REQUEST"],
+    ] as const) {
+      await expect(fetch(url)).rejects.toThrow();
+      await prints("stderr", `A connection failed (${code}). Does the client trust the certificate, and use HTTPS?\n`);
+      await expect(fetch(url)).rejects.toThrow();
+    }
     child.kill("SIGTERM");
     const { exitCode, stdout, stderr } = await ended;
     expect(exitCode).toBe(hasSignals ? 0 : null);
     expect(stdout).toMatch(/^export COMMUNICATION_SERVICES_CONNECTION_STRING=".+"\nexport NODE_EXTRA_CA_CERTS=".+"\n$/);
     expect(stderr).toMatch(/^POST \/identities 201 \d+\.\d ms$/m);
+    expect(stderr.match(/^A connection failed/gm)).toHaveLength(2);
   });
 
   test.skipIf(!hasSignals)("removes its files and stops when npm is stopped", async ({ processes }) => {
@@ -88,6 +153,20 @@ describe.concurrent("npm run emulator", () => {
       process.kill(-child.pid!, "SIGTERM");
       await ended;
       await expect(access(settings.NODE_EXTRA_CA_CERTS!)).rejects.toThrow("ENOENT");
+    },
+  );
+
+  test.skipIf(!hasSignals)(
+    "keeps running with the commands of its page for the background, which end if it can't start",
+    async ({ bundles, clone, run }) => {
+      const page = await readFile(join(root, "test", "emulator", "README.md"), "utf8");
+      const [commands = ""] = /(?<=^```sh\n)nohup[^`]*/m.exec(page) ?? [];
+      const { exitCode, stderr } = await run(["sh", "-c", commands], { cwd: clone }); // a folder without the emulator
+      expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringContaining("Cannot find module") });
+      await cp(join(root, "test"), join(clone, "test"), { recursive: true });
+      const script = `${commands}\n"$0" "$1"; status=$?; kill $!; wait $!; exit $status`;
+      const result = await run(["sh", "-c", script, process.execPath, bundles.program], { cwd: clone });
+      expect(result).toMatchObject({ exitCode: 0, stderr: "" });
     },
   );
 

@@ -1,4 +1,4 @@
-// Compares the emulator with the known behavior of the service, using raw requests and faulty clients.
+// Tests of the emulator beyond its responses to single requests, which cases.test.ts tests.
 
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
@@ -6,36 +6,21 @@ import { readFile } from "node:fs/promises";
 import { createConnection } from "node:net";
 import { networkInterfaces } from "node:os";
 import { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { connect } from "node:tls";
 import { describe, expect } from "vitest";
 import { accessKey, authenticate, signIn } from "./emulator/authentication.ts";
-import { cases, foreignId } from "./support/cases.ts";
+import { foreignId } from "./support/cases.ts";
 import type { Request } from "./emulator/messages.ts";
 import { startEmulator } from "./emulator/server.ts";
 import { issueToken } from "./emulator/tokens.ts";
-import { startTestEmulator, test as base } from "./support/fixtures.ts";
-import { comparable, decode, type Resource, send, sendCase } from "./support/requests.ts";
-
-/** Adds an emulator that all cases share. */
-const test = base.extend<{ sharedResource: Resource }>({
-  sharedResource: [
-    async ({}, use) => {
-      const emulator = await startTestEmulator();
-      await use(emulator.resource);
-      await emulator.stop();
-    },
-    { scope: "file" },
-  ],
-});
+import { test } from "./support/fixtures.ts";
+import { decode, send } from "./support/requests.ts";
 
 const addresses = Object.values(networkInterfaces()).flat();
 const ownAddress = addresses.find((address) => address?.family === "IPv4" && !address.internal)?.address;
 
 describe.concurrent("the emulator", () => {
-  test.for(cases)("responds as $source: $name", async ({ request, response }, { sharedResource }) => {
-    expect(comparable(await sendCase(sharedResource, request))).toEqual(response);
-  });
-
   test.skipIf(!ownAddress)("listens only on the loopback interface", async ({ emulator }) => {
     const socket = createConnection({ host: ownAddress!, port: Number(new URL(emulator.endpoint).port) });
     await expect(once(socket, "connect")).rejects.toThrow("ECONNREFUSED");
@@ -61,6 +46,12 @@ describe.concurrent("the emulator", () => {
       const body = expect.stringContaining("greater than the allowed margin of 5 minutes.");
       expect(authenticate(signed, date + direction * 300_001)).toMatchObject({ status: 401, body });
     }
+  });
+
+  test("is the same resource on each start, so that an old ID is its own", async ({ emulator }) => {
+    const oldId = "8:acs:fb387404-ac05-4e3b-9d61-7f1c2a8b5e90_00000000-0000-0000-0000-000000000000";
+    const response = await send(emulator.resource, { method: "DELETE", path: `/identities/${oldId}` });
+    expect(response).toMatchObject({ status: 404, body: expect.stringContaining("IdentityNotFound") });
   });
 
   test("sends a body that a fault returns in parts", async ({ emulator }) => {
@@ -137,6 +128,17 @@ describe.concurrent("the emulator with faulty clients", () => {
       await once(socket, "close");
       expect(await send(emulator.resource)).toMatchObject({ status: 201 });
     }
+  });
+
+  test("reports what isn't HTTP, and responds with 400", async ({ onTestFinished }) => {
+    const codes: (string | undefined)[] = [];
+    const emulator = await startEmulator({ onClientError: ({ code }) => codes.push(code) });
+    onTestFinished(emulator.stop);
+    const { hostname: host, port } = new URL(emulator.endpoint);
+    const socket = connect({ host, port: Number(port), ca: await readFile(emulator.certificateFile) });
+    socket.write("Hello\r\n\r\n");
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 400 /);
+    expect(codes).toEqual(["HPE_INVALID_METHOD"]);
   });
 
   test("responds to 100 requests at once", async ({ emulator }) => {

@@ -4,21 +4,16 @@ import { createHash, createHmac, randomBytes } from "node:crypto";
 import { rejection, type Request, type Response } from "./messages.ts";
 
 /** The access key of the emulator, in base64. Like Azurite's, it is public and protects nothing. */
-export const accessKey = Buffer.from("This access key of the emulator is public and protects nothing.").toString(
-  "base64",
-);
+export const accessKey = btoa("This access key of the emulator is public and protects nothing.");
 
 const audience = "https://communication.azure.com";
 const entraKey = randomBytes(32);
 const clockMargin = 5 * 60_000; // milliseconds [reported]
 const denied = rejection(401, "Denied", "Denied by the resource provider."); // [reported]
-// The message was reported for the e-mail API, which has the same access keys. The code was not. [chosen]
-const wrongClock = rejection(
-  401,
-  "Denied",
+// The message was reported for the e-mail API, which has the same access keys. The code was not. [assumed]
+const clockMessage =
   "The given request could not be resolved.\nThe time difference between the originating client and the server is " +
-    "greater than the allowed margin of 5 minutes.",
-);
+  "greater than the allowed margin of 5 minutes.";
 
 /**
  * Returns the error response to a request that isn't authenticated, and undefined for one that is.
@@ -28,7 +23,7 @@ export function authenticate(request: Request, now = Date.now()): Response | und
   const [scheme, credentials = ""] = (request.headers.authorization ?? "").split(/ (.*)/s);
   if (scheme === "Bearer") return isEntraToken(credentials, now) ? undefined : denied;
   if (scheme === "HMAC-SHA256") return checkSignature(request, credentials, now);
-  return denied; // [chosen]
+  return denied; // [assumed]
 }
 
 function checkSignature(request: Request, credentials: string, now: number): Response | undefined {
@@ -52,7 +47,7 @@ function checkSignature(request: Request, credentials: string, now: number): Res
   });
   if (!isSigned) return denied;
   const isInTime = Math.abs(Date.parse(headers[dateName] ?? "") - now) <= clockMargin;
-  return isInTime ? undefined : wrongClock;
+  return isInTime ? undefined : rejection(401, "Denied", clockMessage);
 }
 
 /**
@@ -63,12 +58,8 @@ function checkSignature(request: Request, credentials: string, now: number): Res
 export function signIn(resource: string, now = Date.now()) {
   const expires = Math.round(now / 1000) + 3600;
   const claims = Buffer.from(JSON.stringify({ resource, expires })).toString("base64url");
-  return {
-    access_token: `${claims}.${entraSignature(claims)}`,
-    expires_on: String(expires),
-    resource,
-    token_type: "Bearer",
-  };
+  const token = `${claims}.${entraSignature(claims)}`;
+  return { access_token: token, expires_on: String(expires), resource, token_type: "Bearer" };
 }
 
 function isEntraToken(token: string, now: number): boolean {

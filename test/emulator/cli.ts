@@ -2,6 +2,7 @@
 
 import { isatty } from "node:tty";
 import { parseArgs } from "node:util";
+import { whenNpmEnds } from "./parent.ts";
 import { startEmulator } from "./server.ts";
 
 /** Prints why the emulator can't start and exits with code 2. */
@@ -20,7 +21,7 @@ function readPort(): number {
   return fail("Usage: npm run emulator [-- --port <0-65535>]");
 }
 
-const parent = process.ppid;
+const reported = new Set<string>(); // error codes
 const port = readPort();
 const emulator = await startEmulator({
   port,
@@ -31,6 +32,11 @@ const emulator = await startEmulator({
     if (request) console.error(`${request.method} ${request.path} ${response.status} ${duration} ms`);
     return response;
   },
+  onClientError({ code = "" }) {
+    if (reported.has(code)) return;
+    reported.add(code);
+    console.error(`A connection failed (${code}). Does the client trust the certificate, and use HTTPS?`);
+  },
 }).catch(({ code, message }) =>
   fail(code === "EADDRINUSE" ? `Port ${port} is in use.` : `The emulator can't listen on port ${port}: ${message}.`),
 );
@@ -40,8 +46,7 @@ for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, stop);
 // Node undoes what nohup does: without a terminal, as with `nohup node ... &`, a hangup is ignored here.
 const hasTerminal = [0, 1, 2].some(isatty);
 process.on("SIGHUP", () => hasTerminal && stop());
-// A SIGTERM sent to npm ends npm and its shell but doesn't reach this process. Any other parent can end without it.
-if (process.env.npm_lifecycle_event === "emulator") setInterval(() => process.ppid !== parent && stop(), 250).unref();
+whenNpmEnds(["emulator"], stop);
 // The reader can close its end at any time.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 
@@ -66,8 +71,11 @@ ${format(entraSettings, "  export ")}
 In PowerShell:
 ${format(entraSettings, "  $env:")}
 
-Clients in Python trust the certificate with this variable (in PowerShell, with $env: instead of export):
+Other clients trust the certificate with one of these variables (in PowerShell, with $env: instead of export).
+The synchronous client in Python, which uses requests:
 ${format({ REQUESTS_CA_BUNDLE: certificate }, "  export ")}
+The asyncio client in Python, Go, curl, and other clients with the defaults of OpenSSL:
+${format({ SSL_CERT_FILE: certificate }, "  export ")}
 Clients in Java trust it with a trust store and two options of the java command:
   keytool -importcert -noprompt -alias acs -storepass emulator -keystore "${trustStore}" -file "${certificate}"
   "-Djavax.net.ssl.trustStore=${trustStore}" "-Djavax.net.ssl.trustStorePassword=emulator"

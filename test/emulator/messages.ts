@@ -2,7 +2,7 @@
 //
 // Each response is known from recordings of the real service that the Azure SDKs publish with their tests [recorded],
 // the API description in Azure/azure-rest-api-specs [specified], a GitHub issue that quotes the service [reported], or
-// the source code of an SDK [source]. [inferred] follows from these. [chosen] has no public source: see README.md.
+// the source code of an SDK [source]. [inferred] follows from these. [assumed] has no public source: see README.md.
 
 /** A request as it arrived. */
 export interface Request {
@@ -27,12 +27,11 @@ export interface Response {
 /** A regular expression for a GUID, as it occurs in an ID. */
 export const guid = "[\\da-f]{8}(?:-[\\da-f]{4}){3}-[\\da-f]{12}";
 
-// The list in the recordings from June to September 2025, the newest ones.
-const versionHeader = {
-  "api-supported-versions":
-    "2020-07-20-preview2, 2021-03-07, 2021-10-31-preview, 2021-11-01, 2022-06-01, 2022-10-01, 2023-10-01, " +
-    "2025-03-02-preview, 2025-06-30",
-};
+/** The API versions that the service listed in the newest recordings, from June to September 2025. */
+export const listedVersions =
+  "2020-07-20-preview2, 2021-03-07, 2021-10-31-preview, 2021-11-01, 2022-06-01, 2022-10-01, 2023-10-01, " +
+  "2025-03-02-preview, 2025-06-30";
+const versionHeader = { "api-supported-versions": listedVersions };
 
 /** Returns the response of an operation, with JSON or empty. [recorded] */
 export function success(status: number, value?: object): Response {

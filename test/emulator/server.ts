@@ -14,7 +14,7 @@ import { accessKey, authenticate, signIn } from "./authentication.ts";
 import { failure, type Request, type Response } from "./messages.ts";
 import { Service } from "./service.ts";
 
-const largestBody = 64 * 1024; // bytes [chosen]
+const largestBody = 64 * 1024; // bytes [assumed]
 
 // Shared by all emulators of a process.
 const certificate = generateCertificate([{ name: "commonName", value: "localhost" }], {
@@ -45,15 +45,16 @@ export interface EmulatorOptions {
     respond: () => Promise<Response>,
     request?: Request,
   ) => Response | undefined | Promise<Response | undefined>;
+  /** Receives an error that took the place of a request: TLS failed, or what arrived isn't HTTP. */
+  onClientError?: (error: NodeJS.ErrnoException) => void;
 }
-
-export type Emulator = Awaited<ReturnType<typeof startEmulator>>;
 
 /**
  * Starts an emulator of one ACS resource. Rejects with `EADDRINUSE` if the port is in use.
  * @returns The settings for clients, the existing identities, a temporary folder, and a function to stop the emulator.
  */
-export async function startEmulator({ port = 0, intercept = (respond) => respond() }: EmulatorOptions = {}) {
+export async function startEmulator(options: EmulatorOptions = {}) {
+  const { port = 0, intercept = (respond) => respond(), onClientError = () => {} } = options;
   const resource = new Service();
 
   async function serve(incoming: IncomingMessage, outgoing: ServerResponse) {
@@ -61,7 +62,7 @@ export async function startEmulator({ port = 0, intercept = (respond) => respond
     const body = await readBody(incoming);
     const request = toRequest(incoming, body);
     const respond = async () => {
-      const tooLarge = failure(413, "RequestTooLarge", `The body is larger than ${largestBody} bytes.`); // [chosen]
+      const tooLarge = failure(413, "RequestTooLarge", `The body is larger than ${largestBody} bytes.`); // [assumed]
       const response = body ? (authenticate(request) ?? (await resource.respond(request))) : tooLarge;
       return withCommonHeaders(response, request, performance.now() - started);
     };
@@ -82,6 +83,12 @@ export async function startEmulator({ port = 0, intercept = (respond) => respond
   // Without a time limit for idle connections, Node doesn't send `Keep-Alive`, nor does the service.
   const service = createHttpsServer({ key, cert, keepAliveTimeout: 0 }, (request, response) => {
     serve(request, response).catch(destroy(response));
+  });
+  service.on("tlsClientError", onClientError);
+  service.on("clientError", (error, socket) => {
+    if (!socket.writable) return socket.destroy(); // TLS failed, or the client has reset the connection.
+    onClientError(error);
+    socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", () => socket.destroy());
   });
   const signInService = createHttpServer((request, response) => {
     serveSignIn(request, response).catch(destroy(response));

@@ -2,23 +2,14 @@
 // For the sources of its responses, see messages.ts.
 
 import { randomUUID } from "node:crypto";
-import { failure, guid, rejection, type Request, type Response, success } from "./messages.ts";
-import { type AccessToken, issueToken } from "./tokens.ts";
+import { failure, guid, listedVersions, rejection, type Request, type Response, success } from "./messages.ts";
+import { issueToken } from "./tokens.ts";
 
-// The operations are the same in all of these. [specified] Of the versions that the service listed in 2025, it accepts
-// all but 2020-07-20-preview2, which had different paths and JSON and was reported to be rejected.
-const supportedVersions = [
-  "2021-03-07",
-  "2021-10-31-preview",
-  "2021-11-01",
-  "2022-06-01",
-  "2022-10-01",
-  "2023-10-01",
-  "2025-03-02-preview",
-  "2025-06-30",
-  "2026-07-22",
-  "2026-09-23",
-];
+// The operations have the same paths, JSON, and status codes in all of these. [specified] They were specified without
+// `expiresInMinutes` before 2022-10-01, and without the scopes for joining before 2023-10-01: here, both work. [assumed]
+// Of the versions that the service listed in 2025, this leaves out 2020-07-20-preview2, which had different paths and
+// JSON and was reported to be rejected.
+const supportedVersions = [...listedVersions.split(", ").slice(1), "2026-07-22", "2026-09-23"];
 const knownScopes = ["chat", "voip", "chat.join", "chat.join.limited", "voip.join"]; // [specified]
 
 export type Operation = "create" | "issue" | "revoke" | "delete";
@@ -46,9 +37,11 @@ export function route({ method, path }: Request): { operation?: Operation; id: s
   return { operation, id: matches[0]?.path.exec(decoded)?.[1] ?? "", isKnown: matches.length > 0 };
 }
 
+/** The GUID of every emulated resource, so that an ID that an application stored is its own after a restart, too. */
+const resourceId = "fb387404-ac05-4e3b-9d61-7f1c2a8b5e90";
+
 /** One ACS resource with its identities. */
 export class Service {
-  readonly resourceId = randomUUID();
   /** The IDs of the identities that exist, each with the number of its tokens that haven't been revoked. */
   readonly identities = new Map<string, number>();
 
@@ -56,7 +49,7 @@ export class Service {
   async respond(request: Request): Promise<Response> {
     const path = request.path;
     const version = new URLSearchParams(request.query).get("api-version");
-    // [chosen]
+    // [assumed]
     if (!version) return failure(400, "ApiVersionUnspecified", "An API version is required, but was not specified.");
     // [reported]
     if (!supportedVersions.includes(version)) {
@@ -65,10 +58,10 @@ export class Service {
     }
 
     const { operation, id, isKnown } = route(request);
-    if (!isKnown) return failure(404, "NotFound", "There is nothing at this path."); // [chosen]
-    if (!operation) return failure(405, "MethodNotAllowed", "The method is not allowed for this path."); // [chosen]
+    if (!isKnown) return failure(404, "NotFound", "There is nothing at this path."); // [assumed]
+    if (!operation) return failure(405, "MethodNotAllowed", "The method is not allowed for this path."); // [assumed]
     const fields = parseObject(request.body.toString());
-    if (!fields) return rejection(400, "ValidationError", "The request body is not a JSON object."); // [chosen]
+    if (!fields) return rejection(400, "ValidationError", "The request body is not a JSON object."); // [assumed]
     if (operation === "create") return this.#createIdentity(fields);
     if (operation === "issue") return this.#issueToken(id, fields);
     if (operation === "revoke") return this.#revokeTokens(id);
@@ -76,11 +69,11 @@ export class Service {
   }
 
   async #createIdentity(fields: Fields): Promise<Response> {
-    // Without a list of scopes, or with null, there is no token [recorded], nor is there with an empty list [chosen].
+    // Without a list of scopes, or with null, there is no token [recorded], nor is there with an empty list [assumed].
     const scopes = fields.createTokenWithScopes ?? [];
     const error = checkScopes(scopes, "CreateTokenWithScopes") ?? checkLifetime(fields);
     if (error) return error;
-    const id = `8:acs:${this.resourceId}_${randomUUID()}`;
+    const id = `8:acs:${resourceId}_${randomUUID()}`;
     this.identities.set(id, 0);
     const accessToken = isEmpty(scopes) ? undefined : await this.#addToken(id, scopes, fields);
     return success(201, { identity: { id }, accessToken });
@@ -109,18 +102,18 @@ export class Service {
     return success(204);
   }
 
-  async #addToken(id: string, scopes: unknown, { expiresInMinutes }: Fields): Promise<AccessToken> {
+  async #addToken(id: string, scopes: unknown, { expiresInMinutes }: Fields) {
     this.identities.set(id, this.identities.get(id)! + 1);
     return issueToken(id, scopes as string[], (expiresInMinutes ?? 1440) as number);
   }
 
   #checkIdentity(id: string): Response | undefined {
     const owner = new RegExp(`^8:acs:(${guid})_${guid}$`).exec(id)?.[1];
-    if (!owner) return failure(400, "ValidationError", "Provided identity is not valid.", "id"); // [chosen]
-    if (owner !== this.resourceId) {
+    if (!owner) return failure(400, "ValidationError", "Provided identity is not valid.", "id"); // [assumed]
+    if (owner !== resourceId) {
       return failure(401, "IdentityNotOwned", "Provided identity doesn't belong to the resource."); // [recorded]
     }
-    // The message is documented, the rest chosen.
+    // The message is documented, the rest assumed.
     if (!this.identities.has(id)) return failure(404, "IdentityNotFound", "Provided identity doesn't exist.");
   }
 }
@@ -131,17 +124,17 @@ function isEmpty(scopes: unknown): boolean {
 
 function checkScopes(scopes: unknown, target: string): Response | undefined {
   if (!Array.isArray(scopes)) {
-    return rejection(400, "ValidationError", `${target}: The ${target} field is not a list.`, target); // [chosen]
+    return rejection(400, "ValidationError", `${target}: The ${target} field is not a list.`, target); // [assumed]
   }
   const isKnown = scopes.every((scope) => knownScopes.includes(scope));
-  if (!isKnown) return failure(400, "ValidationError", "Invalid scopes - A scope is not known.", "scopes"); // [chosen]
+  if (!isKnown) return failure(400, "ValidationError", "Invalid scopes - A scope is not known.", "scopes"); // [assumed]
 }
 
 function checkLifetime({ expiresInMinutes: minutes }: Fields): Response | undefined {
   if (minutes == null) return;
   const target = "ExpiresInMinutes";
   if (typeof minutes !== "number" || !Number.isInteger(minutes)) {
-    return rejection(400, "ValidationError", "ExpiresInMinutes: The value is not an integer.", target); // [chosen]
+    return rejection(400, "ValidationError", "ExpiresInMinutes: The value is not an integer.", target); // [assumed]
   }
   if (minutes >= 60 && minutes <= 1440) return;
   const message = `ExpiresInMinutes value ${minutes} is invalid. Value must be within the [60, 1440] interval.`;

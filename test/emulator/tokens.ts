@@ -6,24 +6,14 @@ import { promisify } from "node:util";
 // Shared by all emulators of a process. Generating takes up to half a second: only the first token waits for it.
 const signingKeys = promisify(generateKeyPair)("rsa", { modulusLength: 2048 });
 
-/** An access token as the service returns it. */
-export interface AccessToken {
-  token: string;
-  expiresOn: string;
-}
-
 /**
  * Issues an access token, a JWT that follows the newest published sample. Microsoft says that the format can change.
  * @param identity The ID of the identity, which contains the GUID of its resource.
  * @param minutes The lifetime.
  * @param now The time in milliseconds since 1970.
+ * @returns The token and its expiration time, as the service returns them.
  */
-export async function issueToken(
-  identity: string,
-  scopes: string[],
-  minutes: number,
-  now = Date.now(),
-): Promise<AccessToken> {
+export async function issueToken(identity: string, scopes: string[], minutes: number, now = Date.now()) {
   const { privateKey, publicKey } = await signingKeys;
   const iat = Math.floor(now / 1000);
   const exp = iat + minutes * 60;
@@ -55,8 +45,6 @@ export async function issueToken(
  */
 function serviceTime(milliseconds: number): string {
   const digits = String(randomInt(10_000)).padStart(4, "0");
-  return `${new Date(milliseconds)
-    .toISOString()
-    .replace("Z", digits)
-    .replace(/\.?0+$/, "")}+00:00`;
+  const time = new Date(milliseconds).toISOString().replace("Z", digits);
+  return `${time.replace(/\.?0+$/, "")}+00:00`;
 }

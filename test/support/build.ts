@@ -10,7 +10,7 @@ import { programFile, root } from "./environment.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** The folder of the bundles: program.mjs, emulator.mjs, and compare.mjs. */
+    /** The folder of the bundles: program.mjs and emulator.mjs. */
     bundleFolder: string;
   }
 }
@@ -18,11 +18,7 @@ declare module "vitest" {
 export default async function setUp({ provide }: TestProject) {
   const folder = await mkdtemp(join(tmpdir(), "issue-access-tokens-"));
   await build({
-    entryPoints: {
-      program: programFile,
-      emulator: join(root, "test", "emulator", "cli.ts"),
-      compare: join(root, "test", "tools", "compare.ts"),
-    },
+    entryPoints: { program: programFile, emulator: join(root, "test", "emulator", "cli.ts") },
     bundle: true,
     platform: "node",
     format: "esm",

@@ -1,5 +1,5 @@
-// What the service responds to single requests: recorded, documented, or chosen for the emulator. The tests compare the
-// emulator with these cases; `npm run compare` sends them to a real resource, too.
+// What the service responds to single requests: recorded, documented, or assumed. The tests send these cases to the
+// emulator, and `npm run compare` sends them to a real resource.
 
 /** A request, and the response of the service. */
 export interface Case {
@@ -7,7 +7,7 @@ export interface Case {
   /**
    * Where the response is known from: "recorded", by the tests of the Azure SDKs ("js", "python", "net", "java") or of
    * the Azure "cli", in 2025 where the year is named; "specified" in the API description; "reported" in a GitHub issue;
-   * "source": in the source code of an SDK; "inferred" from these; or "chosen", because nothing public shows it.
+   * "source": in the source code of an SDK; "inferred" from these; or "assumed", because nothing public shows it.
    */
   source: string;
   /** In the path, `{id}` stands for an identity that exists, and `{deleted}` for one that was deleted. */
@@ -15,8 +15,6 @@ export interface Case {
   response: Expected;
   /** Why the case isn't sent to a real resource. */
   emulatorOnly?: string;
-  /** Whether the case is about the signature, which a request with Microsoft Entra ID doesn't have. */
-  needsAccessKey?: boolean;
 }
 
 /** A request. A field that is omitted gets a valid default: `POST /identities`, signed. */
@@ -53,11 +51,11 @@ const headers = {
   "x-ms-client-request-id": "<valid>",
   "x-processing-time": "<valid>",
 };
-const versions = {
-  "api-supported-versions":
-    "2020-07-20-preview2, 2021-03-07, 2021-10-31-preview, 2021-11-01, 2022-06-01, 2022-10-01, 2023-10-01, " +
-    "2025-03-02-preview, 2025-06-30",
-};
+/** The API versions that the service listed in the newest recordings, from June to September 2025. */
+export const supportedVersions =
+  "2020-07-20-preview2, 2021-03-07, 2021-10-31-preview, 2021-11-01, 2022-06-01, 2022-10-01, 2023-10-01, " +
+  "2025-03-02-preview, 2025-06-30";
+const versions = { "api-supported-versions": supportedVersions };
 
 /** A successful response, with JSON or empty. */
 function success(status: number, value?: object): Expected {
@@ -141,8 +139,9 @@ function remove(name: string, source: string, response: Expected, id = "{id}", h
   return send(name, source, { method: "DELETE", path: `/identities/${id}`, headers }, response);
 }
 
-function version(version: string, source: string, response = created): Case {
-  return send(`API version ${version}`, source, { query: `?api-version=${version}` }, response);
+function version(version: string, source: string, response = created, body?: string): Case {
+  const name = `API version ${version}${body ? " with newer fields or scopes" : ""}`;
+  return send(name, source, { query: `?api-version=${version}`, body }, response);
 }
 
 function unsupported(version: string): Expected {
@@ -159,8 +158,7 @@ const noBody = { "content-length": "0" };
 const [date, host, hash] = ["x-ms-date", "host", "x-ms-content-sha256"];
 const old = { [date]: "Fri, 01 Jan 2021 00:00:00 GMT" };
 const wrongKey = "c29tZSBvdGhlciBrZXk=";
-const exceptMessage = "chosen, except the message";
-const byKey = { needsAccessKey: true };
+const exceptMessage = "assumed, except the message";
 const noPort = { emulatorOnly: "a real endpoint has no port" };
 const recordedVersions = ["2021-03-07", "2021-10-31-preview", "2021-11-01", "2022-06-01", "2022-10-01"];
 const specifiedVersions = ["2025-06-30", "2026-07-22", "2026-09-23"];
@@ -170,28 +168,28 @@ export const cases: Case[] = [
   send("create", "recorded 2025: js, cli", { headers: { "content-type": "application/json", ...noBody } }, created),
   create("with {}", "recorded 2025: net, java", {}, created),
   create("with nulls", "recorded", { createTokenWithScopes: null, expiresInMinutes: null }, created),
-  send("create with null as the body", "chosen", { body: "null" }, created),
-  create("with an empty list of scopes", "chosen", { createTokenWithScopes: [] }, created),
+  send("create with null as the body", "assumed", { body: "null" }, created),
+  create("with an empty list of scopes", "assumed", { createTokenWithScopes: [] }, created),
   create("with a token", "recorded 2025: js", { createTokenWithScopes }, createdWithToken),
   create("with a token for 60 minutes", "recorded", { createTokenWithScopes, expiresInMinutes: 60 }, createdWithToken),
   send("create, with spaces", "recorded: python", { body: '{"createTokenWithScopes": ["chat"]}' }, createdWithToken),
   create("for 59 minutes", "recorded 2025: net", { createTokenWithScopes, expiresInMinutes: 59 }, lifetime(59)),
   create("for 1441 minutes", "recorded 2025: net", { createTokenWithScopes, expiresInMinutes: 1441 }, lifetime(1441)),
-  create("for 59 minutes, without scopes", "chosen", { expiresInMinutes: 59 }, lifetime(59)),
-  create('for "60" minutes', "chosen", { createTokenWithScopes, expiresInMinutes: "60" }, notAnInteger),
-  create("with an unknown scope", "chosen", { createTokenWithScopes: ["fax"] }, unknownScope),
+  create("for 59 minutes, without scopes", "assumed", { expiresInMinutes: 59 }, lifetime(59)),
+  create('for "60" minutes', "assumed", { createTokenWithScopes, expiresInMinutes: "60" }, notAnInteger),
+  create("with an unknown scope", "assumed", { createTokenWithScopes: ["fax"] }, unknownScope),
 
   issue("for a day", "recorded 2025: net", { scopes }, issued),
   issue("for 1440 minutes", "recorded: js", { scopes, expiresInMinutes: 1440 }, issued),
   issue("for 60 minutes", "recorded 2025: net", { scopes, expiresInMinutes: 60 }, issued),
   issue("for 59 minutes", "recorded 2025: net", { scopes, expiresInMinutes: 59 }, lifetime(59)),
   issue("for 1441 minutes", "recorded 2025: net", { scopes, expiresInMinutes: 1441 }, lifetime(1441)),
-  issue("for a fraction of a minute", "chosen", { scopes, expiresInMinutes: 60.5 }, notAnInteger),
+  issue("for a fraction of a minute", "assumed", { scopes, expiresInMinutes: 60.5 }, notAnInteger),
   issue("with an empty list of scopes", "recorded 2025: js", { scopes: [] }, noScopes),
   issue("with null as scopes", "recorded", { scopes: null }, nullScopes),
   issue("without scopes", "recorded", {}, nullScopes),
-  issue("with text", "chosen", { scopes: "chat" }, unreadable("Scopes: The Scopes field is not a list.", "Scopes")),
-  issue("with an unknown scope", "chosen", { scopes: ["chat", "fax"] }, unknownScope),
+  issue("with text", "assumed", { scopes: "chat" }, unreadable("Scopes: The Scopes field is not a list.", "Scopes")),
+  issue("with an unknown scope", "assumed", { scopes: ["chat", "fax"] }, unknownScope),
 
   revoke("revoke", "recorded 2025: js", done),
   remove("delete", "recorded 2025: js", done),
@@ -203,37 +201,39 @@ export const cases: Case[] = [
   issue("for a deleted identity", exceptMessage, { scopes }, notFound, "{deleted}"),
   revoke("revoke for a deleted identity", exceptMessage, notFound, "{deleted}"),
   remove("delete twice", exceptMessage, notFound, "{deleted}"),
-  issue("for a malformed ID", "chosen", { scopes }, malformedId, "somebody"),
-  remove("delete a malformed ID", "chosen", malformedId, "somebody"),
-  issue("with an unknown scope for another's identity", "chosen", { scopes: ["fax"] }, unknownScope, foreignId),
-  issue("for 1 minute for another's identity", "chosen", { scopes, expiresInMinutes: 1 }, lifetime(1), foreignId),
+  issue("for a malformed ID", "assumed", { scopes }, malformedId, "somebody"),
+  remove("delete a malformed ID", "assumed", malformedId, "somebody"),
+  issue("with an unknown scope for another's identity", "assumed", { scopes: ["fax"] }, unknownScope, foreignId),
+  issue("for 1 minute for another's identity", "assumed", { scopes, expiresInMinutes: 1 }, lifetime(1), foreignId),
 
-  send("a wrong hash", "reported: Azure/azure-rest-api-specs#11767", { headers: { [hash]: "eA==" } }, wrongHash, byKey),
-  send("a wrong access key", "reported", { accessKey: wrongKey }, denied, byKey),
-  send("a wrong access key, no version", "chosen", { accessKey: wrongKey, query: "" }, denied, byKey),
-  send("a signature from 2021", `${exceptMessage} (e-mail API)`, { headers: old }, wrongClock, byKey),
-  send("a signature with an unreadable date", "chosen", { headers: { [date]: "today" } }, wrongClock, byKey),
-  send("`date` signed", "source: older SDKs", { signedHeaders: ["date", host, hash] }, created, byKey),
-  send("a date that isn't signed", "chosen", { signedHeaders: [host, hash] }, denied, byKey),
-  send("a host that isn't signed", "chosen", { signedHeaders: [date, hash] }, denied, byKey),
-  send("a hash that isn't signed", "chosen", { signedHeaders: [date, host] }, denied, byKey),
+  send("a wrong hash", "reported: Azure/azure-rest-api-specs#11767", { headers: { [hash]: "eA==" } }, wrongHash),
+  send("a wrong access key", "reported", { accessKey: wrongKey }, denied),
+  send("a wrong access key, no version", "assumed", { accessKey: wrongKey, query: "" }, denied),
+  send("a signature from 2021", `${exceptMessage} (e-mail API)`, { headers: old }, wrongClock),
+  send("a signature with an unreadable date", "assumed", { headers: { [date]: "today" } }, wrongClock),
+  send("`date` signed", "source: older SDKs", { signedHeaders: ["date", host, hash] }, created),
+  send("a date that isn't signed", "assumed", { signedHeaders: [host, hash] }, denied),
+  send("a host that isn't signed", "assumed", { signedHeaders: [date, hash] }, denied),
+  send("a hash that isn't signed", "assumed", { signedHeaders: [date, host] }, denied),
   send("the host signed without its port", "source: java", { signedHost: "127.0.0.1" }, created, noPort),
   send("a duplicated port", "source: js", { headers: { host: "127.0.0.1:1:1" } }, created, noPort),
-  send("no authentication", "chosen", { headers: { authorization: "" } }, denied),
-  send("a Bearer token from elsewhere", "chosen", { headers: { authorization: "Bearer elsewhere" } }, denied),
+  send("no authentication", "assumed", { headers: { authorization: "" } }, denied),
+  send("a Bearer token from elsewhere", "assumed", { headers: { authorization: "Bearer elsewhere" } }, denied),
 
   ...recordedVersions.map((name) => version(name, "recorded")),
   version("2023-10-01", "recorded 2025: java, js, net, cli"),
   version("2025-03-02-preview", "recorded 2025: js, net"),
   ...specifiedVersions.map((name) => version(name, "specified")),
+  version("2022-06-01", "assumed", lifetime(59), '{"createTokenWithScopes":["chat"],"expiresInMinutes":59}'),
+  version("2022-10-01", "assumed", createdWithToken, '{"createTokenWithScopes":["voip.join"]}'),
   version("2020-07-20-preview2", "reported: Azure/Communication#159", unsupported("2020-07-20-preview2")),
-  version("2021-02-22-preview1", "chosen", unsupported("2021-02-22-preview1")),
-  send("no API version", "chosen", { query: "" }, noVersion),
-  send("malformed JSON", "chosen", { body: '{"createTokenWithScopes":' }, notAnObject),
-  send("an array as the body", "chosen", { body: "[]" }, notAnObject),
-  send("an unknown path", "chosen", { path: "/users" }, failure(404, "NotFound", "There is nothing at this path.")),
-  send("an unknown method", "chosen", { method: "PUT" }, wrongMethod),
-  send("a body of 64 KiB", "chosen", { body: "{}".padEnd(65_536) }, created, bandwidth),
-  send("a body of 64 KiB and a byte", "chosen", { body: "{}".padEnd(65_537) }, tooLarge, bandwidth),
-  send("a body of 4 MB", "chosen", { body: " ".repeat(4_000_000) }, tooLarge, bandwidth),
+  version("2021-02-22-preview1", "assumed", unsupported("2021-02-22-preview1")),
+  send("no API version", "assumed", { query: "" }, noVersion),
+  send("malformed JSON", "assumed", { body: '{"createTokenWithScopes":' }, notAnObject),
+  send("an array as the body", "assumed", { body: "[]" }, notAnObject),
+  send("an unknown path", "assumed", { path: "/users" }, failure(404, "NotFound", "There is nothing at this path.")),
+  send("an unknown method", "assumed", { method: "PUT" }, wrongMethod),
+  send("a body of 64 KiB", "assumed", { body: "{}".padEnd(65_536) }, created, bandwidth),
+  send("a body of 64 KiB and a byte", "assumed", { body: "{}".padEnd(65_537) }, tooLarge, bandwidth),
+  send("a body of 4 MB", "assumed", { body: " ".repeat(4_000_000) }, tooLarge, bandwidth),
 ];

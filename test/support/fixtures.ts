@@ -78,8 +78,8 @@ export async function startTestEmulator() {
 }
 
 export interface Fixtures {
-  /** The paths of the program, `npm run emulator`, and `npm run compare`, each bundled with the packages that it uses. */
-  bundles: { program: string; emulator: string; compare: string };
+  /** The paths of the program and of `npm run emulator`, each bundled with the packages that it uses. */
+  bundles: { program: string; emulator: string };
   processes: Processes;
   /** Runs a command and returns the result. */
   run: Processes["run"];
@@ -97,7 +97,7 @@ export interface Fixtures {
 export const test = base.extend<Fixtures>({
   bundles: ({}, use) => {
     const path = (name: string) => join(inject("bundleFolder"), `${name}.mjs`);
-    return use({ program: path("program"), emulator: path("emulator"), compare: path("compare") });
+    return use({ program: path("program"), emulator: path("emulator") });
   },
   processes: async ({}, use) => {
     // From Node 22.1 on, the processes share what they compiled, which makes them faster.

@@ -8,15 +8,12 @@ import { text } from "node:stream/consumers";
 import { guid } from "../emulator/messages.ts";
 import type { Expected, RawRequest } from "./cases.ts";
 
-/** A resource, real or emulated, and how to authenticate: with an access key or a token of Microsoft Entra ID. */
+/** A resource, real or emulated. */
 export interface Resource {
   endpoint: string;
-  accessKey?: string;
-  entraToken?: string;
+  accessKey: string;
   /** The certificate to trust, if it isn't a public one. */
   ca?: string;
-  agent?: https.Agent;
-  signal?: AbortSignal;
 }
 
 export interface RawResponse {
@@ -41,17 +38,13 @@ export async function send(resource: Resource, raw: RawRequest = {}): Promise<Ra
     ...(body && { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) }),
     ...raw.headers,
   };
-  if (resource.accessKey) {
-    const values = signedHeaders.map((name) => (name === "host" ? (raw.signedHost ?? headers.host) : headers[name]));
-    const key = Buffer.from(raw.accessKey ?? resource.accessKey, "base64");
-    const content = `${method}\n${path}${query}\n${values.join(";")}`;
-    const signature = createHmac("sha256", key).update(content).digest("base64");
-    headers.authorization ??= `HMAC-SHA256 SignedHeaders=${signedHeaders.join(";")}&Signature=${signature}`;
-  }
-  headers.authorization ??= `Bearer ${resource.entraToken}`;
+  const values = signedHeaders.map((name) => (name === "host" ? (raw.signedHost ?? headers.host) : headers[name]));
+  const key = Buffer.from(raw.accessKey ?? resource.accessKey, "base64");
+  const content = `${method}\n${path}${query}\n${values.join(";")}`;
+  const signature = createHmac("sha256", key).update(content).digest("base64");
+  headers.authorization ??= `HMAC-SHA256 SignedHeaders=${signedHeaders.join(";")}&Signature=${signature}`;
   if (!headers.authorization) delete headers.authorization;
-  const { ca, agent = false, signal } = resource;
-  const connection = { host: hostname, port, ca, agent, signal, timeout: 30_000 };
+  const connection = { host: hostname, port, ca: resource.ca, agent: false, timeout: 30_000 };
   const request = https.request({ ...connection, path: path + query, method, headers });
   request.on("timeout", () => request.destroy(new Error("No response within 30 seconds.")));
   request.on("error", () => {}).end(body); // An error before the response rejects in the next line.
@@ -60,7 +53,7 @@ export async function send(resource: Resource, raw: RawRequest = {}): Promise<Ra
 }
 
 /** Sends the request of a case, after preparing the identity that its path names. Updates the IDs that exist. */
-export async function sendCase(resource: Resource, request: RawRequest, existing = new Set<string>()) {
+export async function sendCase(resource: Resource, request: RawRequest, existing: Set<string>) {
   let id = "";
   const sendAndTrack = async (raw: RawRequest) => {
     const response = await send(resource, raw);
@@ -96,7 +89,7 @@ export function comparable({ status, headers, body, requestId }: RawResponse): E
   const comparableBody = body
     .replace(new RegExp(`"8:(gcch-|dod-)?acs:${guid}_${guid}"`, "g"), '"<id>"') // "gcch" and "dod" in US Government clouds
     .replace(/"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{0,6}[1-9])?\+00:00"/g, '"<time>"')
-    .replace(/(?<="token":")[^"]*/g, tokenForm)
+    .replace(/(?<="\w*token"\s*:\s*")[^"]*|eyJ[\w.-]+/gi, tokenForm) // also in JSON of another form
     .replace(/(?<=request URI ')[^']*/, "<URI>"); // can be the address of a back-end server [recorded]
   return { status, headers: Object.fromEntries(Object.entries(headers).map(form)), body: comparableBody };
 }

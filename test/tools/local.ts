@@ -2,7 +2,9 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { constants } from "node:os";
 import { resolve } from "node:path";
+import { whenNpmEnds } from "../emulator/parent.ts";
 import { startEmulator } from "../emulator/server.ts";
 import { environmentWith, programFile } from "../support/environment.ts";
 
@@ -27,7 +29,8 @@ const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), p
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => process.platform !== "win32" && child.kill(signal));
 }
+whenNpmEnds(["local", "step"], () => child.kill("SIGTERM"));
 
-const [exitCode] = await once(child, "exit");
+const [exitCode, signal] = await once(child, "exit");
 await emulator.stop();
-process.exitCode = exitCode ?? 1;
+process.exitCode = exitCode ?? 128 + constants.signals[signal as NodeJS.Signals]; // as in a shell
