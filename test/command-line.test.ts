@@ -132,8 +132,8 @@ describe.concurrent("--step", () => {
 describe.concurrent("the command line", () => {
   const usage = async () => `${(await textOf("usage")).replace("${settings}", await textOf("settings"))}\n`;
 
-  test.for([["--help"], ["-h"]])("prints the usage for %s", async ([option], { runProgram }) => {
-    expect(await runProgram({}, [option!])).toEqual({ exitCode: 0, stdout: await usage(), stderr: "" });
+  test("answers -h with the usage", async ({ runProgram }) => {
+    expect(await runProgram({}, ["-h"])).toEqual({ exitCode: 0, stdout: await usage(), stderr: "" });
   });
 
   test.for([

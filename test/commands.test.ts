@@ -44,41 +44,30 @@ describe.concurrent("npm run local", () => {
     expect(emulator.requests).toEqual([]);
   });
 
-  test("runs any program, and passes on its arguments, its output, and its exit code", async ({ clone, run }) => {
-    await writeFile(join(clone, "own.ts"), "console.log(process.argv[2]!);\nconsole.error('no');\nprocess.exit(7);\n");
-    const settings = { INIT_CWD: clone }; // as npm sets it, in the folder where it's called
+  test("runs any program, and passes on its arguments, output, signals, and exit code", async ({
+    clone,
+    processes,
+  }) => {
+    const program = `for (const [source, event] of [[process, "SIGTERM"], [process.stdin.resume(), "end"]])
+  source.on(event, () => process.exit(7));
+console.error("no");
+console.log(process.argv[2], process.cwd());
+`;
+    await writeFile(join(clone, "own.ts"), program);
     const command = [process.execPath, ...nodeOptions, "test/tools/local.ts", "own.ts", "--option"];
-    const { exitCode, stdout, stderr } = await run(command, { settings, cwd: root });
-    expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 7, stdout: "--option\n", stderr: `${notice}no\n` });
+    const local = start(processes, command, { settings: { INIT_CWD: clone } }); // as npm sets it, where it's called
+    await local.prints("stdout", "\n");
+    const [, folder = ""] = /^--option (.*)\n$/.exec(local.output.stdout) ?? [];
+    await access(folder);
+    if (hasSignals) local.child.kill("SIGTERM");
+    else local.child.stdin!.end();
+    expect(await local.ended).toMatchObject({ exitCode: 7, stderr: `${notice}no\n` });
+    await expect(access(folder)).rejects.toThrow("ENOENT");
   });
 
-  describe.skipIf(!hasSignals)("ends with its program and removes the folder", { concurrent: true }, () => {
-    /** Starts a program that ends with 7 on SIGTERM, and returns its process ID and its working directory. */
-    async function startProgram(processes: Processes, folder: string) {
-      const wait = "process.on('SIGTERM', () => process.exit(7));\nsetInterval(() => {}, 1000);\n";
-      await writeFile(join(folder, "own.ts"), `${wait}console.log(process.pid + " " + process.cwd());\n`);
-      const command = [process.execPath, ...nodeOptions, "test/tools/local.ts", "own.ts"];
-      const local = start(processes, command, { settings: { INIT_CWD: folder } });
-      await local.prints("stdout", "\n");
-      const [pid, cwd = ""] = local.output.stdout.trim().split(" ");
-      return { ...local, pid: Number(pid), cwd };
-    }
-
-    test("after a signal, which it passes on", async ({ clone, processes }) => {
-      const { child, ended, cwd } = await startProgram(processes, clone);
-      child.kill("SIGTERM");
-      expect(await ended).toMatchObject({ exitCode: 7 });
-      await expect(access(cwd)).rejects.toThrow("ENOENT");
-    });
-
-    test("after the program was killed, with 128 and the number of the signal", async ({ clone, processes }) => {
-      const { pid, ended, cwd } = await startProgram(processes, clone);
-      process.kill(pid, "SIGKILL");
-      expect(await ended).toMatchObject({ exitCode: 137 });
-      await expect(access(cwd)).rejects.toThrow("ENOENT");
-    });
-
-    test("when npm is stopped while npm run step waits for Enter", async ({ clone, processes }) => {
+  test.skipIf(!hasSignals)(
+    "ends with its program when npm is stopped while npm run step waits for Enter",
+    async ({ clone, processes }) => {
       const folders = async () => (await readdir(clone)).filter((name) => name.startsWith("acs-identity-emulator"));
       // Like a terminal, this input remains open when npm has ended.
       const command = 'mkfifo "$0" && exec npm run --silent step 0<> "$0"';
@@ -90,8 +79,8 @@ describe.concurrent("npm run local", () => {
       const { stderr } = await step.ended; // Resolves when no process holds its stdout any more.
       expect(stderr).toMatch(/\nNo identities to delete\.\n$/);
       expect(await folders()).toEqual([]);
-    });
-  });
+    },
+  );
 });
 
 describe.concurrent("npm run emulator", () => {

@@ -77,17 +77,6 @@ createInterface({ input: process.stdin }).once("line", () => {
     const expected = page("// New.", "an identity").replace("1 of 2: Create  (a.ts:3)", "1 of 1: Create");
     expect(await readFile(join(clone, "README.md"), "utf8")).toBe(expected);
   });
-
-  test("keeps the README as it is when the program fails", async ({ clone, run }) => {
-    await cp(join(root, "test"), join(clone, "test"), { recursive: true });
-    await writeFile(join(clone, "README.md"), "old\n");
-    await writeFile(join(clone, "issue-access-tokens.ts"), "console.error('broken');\nprocess.exit(3);\n");
-    const command = [process.execPath, ...nodeOptions, "test/tools/docs.ts"];
-    const { exitCode, stdout, stderr } = await run(command, { cwd: clone });
-    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
-    expect(stderr).toBe("The README is unchanged. The program ended with 3: broken\n");
-    expect(await readFile(join(clone, "README.md"), "utf8")).toBe("old\n");
-  });
 });
 
 describe.concurrent("the snippets", () => {

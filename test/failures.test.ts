@@ -66,7 +66,7 @@ describe.concurrent("the cleanup", () => {
       `Couldn't confirm that these identities were deleted: ${left}`,
       `"${step}" hasn't finished, and might have created an identity.`,
     ]);
-    expect(duration).toBeGreaterThan(8900);
+    expect(duration).toBeGreaterThan(8000); // The first output can arrive late.
     expect(duration).toBeLessThan(10_000); // Docker waits for 10 seconds.
   });
 

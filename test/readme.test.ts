@@ -89,7 +89,9 @@ describe.concurrent("the README", () => {
     const { child, ended, url } = await serve(processes, command, { cwd: root });
     expect((await fetch(url)).status).toBe(401);
     expect(await (await fetch(url, signedIn)).json()).toEqual({ token: expect.stringMatching(/^eyJ/) });
-    if (hasSignals && child.kill("SIGTERM")) await ended;
+    if (!hasSignals) return;
+    child.kill("SIGTERM");
+    expect(await ended).toMatchObject({ exitCode: 143 }); // 128 and the number of the signal that ended the server
   });
 
   test("shows a server that survives an error of ACS and doesn't pass it on", async ({
