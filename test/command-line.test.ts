@@ -52,14 +52,14 @@ describe.concurrent("--step", () => {
     await writeFile(file, (await readFile(file, "utf8")).replaceAll("\n", "\r\n"));
     const options = { settings: emulator.settings, input: "\n" };
     const { stderr } = await run([process.execPath, ...nodeOptions, file, "--step"], options);
-    expect(stderr).toContain(`\n${heading(steps[0]!)}  (issue-access-tokens.ts:`);
+    expect(stderr).toContain(`: ${steps[0]}  (issue-access-tokens.ts:`);
     expect(stderr).toContain("\n  const identity = await client.createUser();\n");
   });
 
   test("runs the code only after an empty line", async ({ emulator, runProgram }) => {
     const { stderr } = await runProgram(emulator.settings, ["--step"], { input: "\nhelp\nq\n\n" });
-    const [, afterFirst = ""] = stderr.split(heading(steps[0]!));
-    expect(afterFirst.split(heading(steps[1]!))[0]!.split(prompt)).toHaveLength(4); // the prompt, three times
+    const [, first = ""] = stderr.split(`: ${steps[0]}\n`);
+    expect(first.split(`: ${steps[1]}\n`)[0]!.split(prompt)).toHaveLength(4); // the prompt, three times
     expect(emulator.requests.map(({ method }) => method)).toEqual(["POST", "DELETE"]);
   });
 
@@ -87,11 +87,11 @@ describe.concurrent("--step", () => {
     const command = [process.execPath, bundles.program, "--step"];
     const settings = { ...emulator.settings, NO_COLOR: "1" };
     const terminal = processes.openTerminal(command, { settings });
-    for (const title of [authentication, ...steps.slice(0, 3).map(heading)]) {
+    for (const title of [authentication, ...steps.slice(0, 3)]) {
       await terminal.shows(`${title}\n\n\n\n${prompt}`);
       terminal.type("\n");
     }
-    await terminal.shows(heading(steps[3]!));
+    await terminal.shows(`: ${steps[3]}`);
     const typed = Date.now();
     terminal.type(key);
     const { exitCode, screen } = await terminal.ended;
@@ -109,13 +109,13 @@ describe.concurrent("--step", () => {
       const terminal = processes.openTerminal(command, { settings, cwd: root });
       await terminal.shows(prompt);
       terminal.type("\n");
-      await terminal.shows(heading(steps[0]!));
+      await terminal.shows(`: ${steps[0]}`);
       terminal.type("\n");
-      await terminal.shows(heading(steps[1]!));
+      await terminal.shows(`: ${steps[1]}`);
       terminal.type("\x03");
       const { exitCode, screen } = await terminal.ended;
       expect(exitCode).toBe(130);
-      expect(screen).toContain(`\x1b[1m${heading(steps[0]!)}\x1b[22m`);
+      expect(screen).toContain(`: ${steps[0]}\x1b[22m`);
       const longest = Math.max(
         ...screen
           .split("\n")

@@ -175,7 +175,9 @@ describe.concurrent("CONTRIBUTING.md", () => {
   test("names all tags", async () => {
     const tags = [...snippets(await readFile(programFile, "utf8")).keys()];
     const [list = ""] = /(?<=The tags are ).+?\./.exec(await readFromRoot(".github/CONTRIBUTING.md")) ?? [];
-    expect(list.match(/\w+(?=`)/g)).toEqual(tags);
+    expect(list.match(/\w+(?=`)/g), "If you changed the tags, change the list in .github/CONTRIBUTING.md").toEqual(
+      tags,
+    );
   });
 
   test("names only existing scripts, as does the README", async () => {
