@@ -125,7 +125,7 @@ try {
   end(step.number === 0 ? 2 : 1, explain(error as SdkError));
 } finally {
   clearTimeout(step.timer);
-  idle.abort();
+  idle.abort(); // end() goes on
 }
 
 // What follows runs the steps in a terminal, explains failures, and cleans up. An application needs none of it.
@@ -242,7 +242,7 @@ function explain(error: SdkError, what = `"${step.title}"`): string {
   const [first = "", ...details] = lines.map((line) => line.trim().slice(0, 300)).filter(Boolean);
   const { COMMUNICATION_SERVICES_CONNECTION_STRING: withKey } = process.env;
   const advice = [
-    [first.includes("network_error"), "Check network and proxy. If the proxy opens TLS, set NODE_EXTRA_CA_CERTS."],
+    [first.includes("network_error"), "Check the network and proxy. If the proxy opens TLS, set NODE_EXTRA_CA_CERTS."],
     [isSignIn, "Check the network and the sign-in. To see more causes, set AZURE_LOG_LEVEL=warning."],
     [code === "ERR_INVALID_URL", "Check that HTTPS_PROXY, ALL_PROXY, or HTTP_PROXY is a URL."],
     [name !== "RestError", "If you changed the code, run npx tsc to find mistakes."],

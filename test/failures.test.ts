@@ -218,7 +218,7 @@ describe.concurrent("a sign-in", () => {
     };
     const [first, ...others] = expectFailure(await runProgram({ ...emulator.entraSettings, ...principal }));
     expect(first).toMatch(/^"Create an identity" failed: network_error: \S+/);
-    const advice = "Check network and proxy. If the proxy opens TLS, set NODE_EXTRA_CA_CERTS.";
+    const advice = "Check the network and proxy. If the proxy opens TLS, set NODE_EXTRA_CA_CERTS.";
     expect(others).toEqual([advice, reportBefore(1)]);
   });
 
