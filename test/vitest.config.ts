@@ -1,9 +1,6 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
-// Only compare.config.ts names a real resource. If a test read the developer's setting, here or in .env, it would fail.
-process.env.COMMUNICATION_SERVICES_CONNECTION_STRING = "endpoint=https://127.0.0.1:9/;accesskey=bm90IHVzZWQ=";
-
 export default defineConfig({
   // The default would be a folder in `test`.
   cacheDir: "../node_modules/.vitest",
