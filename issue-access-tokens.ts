@@ -3,14 +3,9 @@ Services (ACS). With an access token, a client, such as a web page, acts as that
 identity in calls or chats until the token expires or is revoked. This code can
 issue tokens for anyone, so it belongs on a server, never in a client.`;
 
-const next = `
-All steps are done. In your application, the server stores the ID of each user's
-identity, and sends tokens to the user's client: README.md, "Use the token". Now
-try this: in step 2, add { tokenExpiresInMinutes: 60 } as a third argument.`;
-
 const settings = `
-Set one of these variables in the environment, where even an empty one takes
-precedence, or in a .env file (UTF-8):
+Set one of these variables in the environment or in a .env file (UTF-8). The
+environment takes precedence, even if the variable is empty there:
 COMMUNICATION_SERVICES_CONNECTION_STRING="endpoint=https://<resource>.communication.azure.com/;accesskey=<key>"
 COMMUNICATION_SERVICES_ENDPOINT="https://<resource>.communication.azure.com/"
 The first contains an access key, and is used if both are set. The second
@@ -19,11 +14,16 @@ Settings > Keys of your resource. No resource? Use the emulator: npm run local`;
 
 const usage = `Usage: npx tsx issue-access-tokens.ts [--step] [--timeout <seconds>] [--help]
   --step               show the code of each step, and wait for Enter
-  --timeout <seconds>  time limit per step, including retries (default: 30)
+  --timeout <seconds>  time limit per step and its retries (30; at most 86400)
 ${settings}
 
 Exit codes: 0 success, 1 failure, 2 invalid arguments or settings (nothing was
-sent), 130 interrupted with Ctrl+C, 143 by SIGTERM, 129 by SIGHUP.`;
+sent). Interrupted: 130 by Ctrl+C, 143 by SIGTERM, 129 by SIGHUP.`;
+
+const nextSteps = `
+All steps are done. In your application, the server stores the ID of each user's
+identity, and sends tokens to the user's client: "Use the token" in README.md
+shows how. Now try this: pass { tokenExpiresInMinutes: 60 } to getToken.`;
 
 // Copy the code between two tags, such as <issue_token>, into your application.
 
@@ -41,10 +41,10 @@ import { parseArgs, stripVTControlCharacters, styleText } from "node:util";
 type SdkError = Error & Partial<AuthenticationError> & { code?: string; request?: { url: string; requestId: string } };
 const file = basename(import.meta.filename);
 const created = new Map<string, () => Promise<void>>(); // how to delete each identity that exists, by ID
-const stop = new AbortController(); // aborted when no further step may start
-const idle = new AbortController(); // aborted when no step runs any more
+const stop = new AbortController(); // aborted when no other step can start
+const idle = new AbortController(); // aborted when no step is running
 const options = prepare();
-let step: { number: number; title: string; timer?: NodeJS.Timeout } = { number: -1, title: "" }; // the one that runs
+let step: { number: number; title: string; timer?: NodeJS.Timeout } = { number: -1, title: "" }; // the current one
 
 try {
   console.log("Azure Communication Services - Access Tokens Quickstart");
@@ -52,8 +52,8 @@ try {
   await startStep("Authenticate the client", "authenticate_client");
   // <authenticate_client>
   // The connection string contains an access key. With only an endpoint,
-  // DefaultAzureCredential signs in to Microsoft Entra ID: with a service
-  // principal, a managed identity, or the Azure CLI.
+  // DefaultAzureCredential signs in to Microsoft Entra ID, as a service
+  // principal, as a managed identity, or with the Azure CLI.
   const connectionString = process.env.COMMUNICATION_SERVICES_CONNECTION_STRING;
   const endpoint = process.env.COMMUNICATION_SERVICES_ENDPOINT ?? "";
   const client = connectionString
@@ -68,7 +68,7 @@ try {
   const identity = await client.createUser();
   console.log(`\nCreated an identity with ID: ${identity.communicationUserId}`);
   // </create_identity>
-  created.set(identity.communicationUserId, () => client.deleteUser(identity)); // deletes it if a step fails
+  created.set(identity.communicationUserId, () => client.deleteUser(identity)); // so that it's deleted if a step fails
 
   await startStep("Issue an access token", "issue_token");
   // <issue_token>
@@ -82,7 +82,7 @@ try {
 
   await startStep("Create an identity with a token", "create_identity_and_token");
   // <create_identity_and_token>
-  // A single request does both, for a new user who needs a token right away.
+  // A single request creates an identity and its first token, for a new user.
   const userAndToken = await client.createUserAndToken(["voip"]);
   console.log(`\nCreated an identity with ID: ${userAndToken.user.communicationUserId}`);
   console.log(`\nIssued an access token with 'voip' scope that expires at ${userAndToken.expiresOn.toISOString()}:`);
@@ -120,17 +120,17 @@ try {
   created.delete(identity.communicationUserId);
   created.delete(userAndToken.user.communicationUserId);
 
-  end(0, options.lines && next);
+  end(0, options.input && nextSteps);
 } catch (error) {
   end(step.number === 0 ? 2 : 1, explain(error as SdkError));
 } finally {
   clearTimeout(step.timer);
-  idle.abort(); // end() goes on
+  idle.abort(); // lets end() continue
 }
 
-// What follows runs the steps in a terminal, explains failures, and cleans up. An application needs none of it.
+// The rest runs the steps in a terminal, explains failures, and cleans up. An application needs none of it.
 
-/** Reads the options and settings. If one is wrong, says why, but doesn't print it, and exits. Handles signals. */
+/** Reads the options and settings, and exits if one is invalid, without printing its value. Handles signals. */
 function prepare() {
   const options = readOptions();
   dotenv.config({ quiet: true });
@@ -150,8 +150,8 @@ function readOptions() {
     }).values;
     if (help) process.exit(void console.log(usage));
     const seconds = Number(timeout ?? 30);
-    const lines = step ? createInterface({ input: process.stdin, signal: stop.signal }) : undefined;
-    if (seconds > 0 && seconds <= 86_400) return { seconds, lines: lines?.[Symbol.asyncIterator]() };
+    const input = step ? createInterface({ input: process.stdin, signal: stop.signal }) : undefined;
+    if (seconds > 0 && seconds <= 86_400) return { seconds, input: input?.[Symbol.asyncIterator]() };
   } catch {}
   console.error(usage);
   process.exit(2);
@@ -181,16 +181,16 @@ async function startStep(title: string, tag: string) {
   clearTimeout(step.timer);
   stop.signal.throwIfAborted();
   step = { number: step.number + 1, title };
-  if (options.lines) showCode(tag);
-  while (options.lines) {
+  if (options.input) showCode(tag);
+  while (options.input) {
     console.error("\nPress Enter to run this code, or Ctrl+C to stop and clean up.");
-    const { value, done } = await options.lines.next();
+    const { value, done } = await options.input.next();
     if (done) end(1, "The input ended before the walkthrough was complete.");
     if (!value) break;
   }
   stop.signal.throwIfAborted();
   const reason = `"${title}" failed: Timed out after ${options.seconds} seconds.
-Check the network and the sign-in, or set a longer --timeout. To sign in faster, set AZURE_TOKEN_CREDENTIALS.`;
+Check the network, or set a longer --timeout. If Entra ID signs in slowly, set AZURE_TOKEN_CREDENTIALS.`;
   step.timer = setTimeout(() => end(1, reason), options.seconds * 1000);
 }
 
@@ -208,7 +208,7 @@ function showCode(tag: string) {
   console.error(code.split("\n").map(cut).join("\n"));
 }
 
-/** Ends the walkthrough, in 9 seconds at most: prints the reason, deletes the identities that exist, and exits. */
+/** Ends the program within 9 seconds: prints the reason, and deletes the identities that exist. */
 async function end(exitCode: number, reason?: string) {
   if (process.exitCode) return;
   process.exitCode = exitCode;
@@ -227,12 +227,12 @@ async function end(exitCode: number, reason?: string) {
   if (deleted > 0) console.error(`Identities deleted: ${deleted}`);
   else if (exitCode > 0 && !left && idle.signal.aborted) console.error("No identities to delete.");
   if (left) console.error(`Couldn't confirm that these identities were deleted: ${left}`);
-  if (!idle.signal.aborted) console.error(`"${step.title}" hasn't finished, and might have created an identity.`);
+  if (!idle.signal.aborted) console.error(`"${step.title}" hasn't finished. An identity that it creates remains.`);
   if (left) process.exitCode ||= 1;
-  if (process.exitCode) setTimeout(() => process.exit(), 200).unref(); // in case a call never finishes
+  if (process.exitCode) setTimeout(() => process.exit(), 100).unref(); // in case a call never finishes
 }
 
-/** Explains an error in a few lines without secrets. */
+/** Explains an error in a few lines, without secrets: what failed, and what to do. */
 function explain(error: SdkError, what = `"${step.title}"`): string {
   const { name, message, stack = "", code = "", request, errorResponse } = error;
   const status = (request && error.statusCode) ?? 0; // The SDK invents one for a failed sign-in.

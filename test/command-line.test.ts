@@ -34,7 +34,7 @@ describe.concurrent("--step", () => {
       const indented = code.replaceAll(/^(?=.)/gm, "  ").replaceAll(/^(.{79}).{2,}$/gm, "$1…"); // in 80 columns
       return `\n${titles[index]}  (issue-access-tokens.ts:${firstLine})\n\n${indented}\n\n${prompt}\n`;
     });
-    const screens = [`\n${await textOf("about")}\n`, ...shown, `${await textOf("next")}\n`];
+    const screens = [`\n${await textOf("about")}\n`, ...shown, `${await textOf("nextSteps")}\n`];
     expect({ exitCode, stderr }, hint).toEqual({ exitCode: 0, stderr: screens.join("") });
     expect(mask(stdout)).toBe(mask((await runProgram(emulator.settings)).stdout));
   });
@@ -43,7 +43,7 @@ describe.concurrent("--step", () => {
     const { exitCode, stderr } = await runProgram(emulator.settings, ["--step"], { input: enter });
     const titles = [authentication, ...steps.map(heading)];
     const shown = titles.map((title) => `\n${title}\n\n\n\n${prompt}\n`);
-    const screens = [`\n${await textOf("about")}\n`, ...shown, `${await textOf("next")}\n`];
+    const screens = [`\n${await textOf("about")}\n`, ...shown, `${await textOf("nextSteps")}\n`];
     expect({ exitCode, stderr }, hint).toEqual({ exitCode: 0, stderr: screens.join("") });
   });
 
@@ -102,7 +102,7 @@ describe.concurrent("--step", () => {
   });
 
   test.skipIf(!hasTerminal)(
-    "with npm run step is bold and as wide as the terminal, and stops on Ctrl+C",
+    "shows bold headings and lines as wide as the terminal with npm run step, and stops on Ctrl+C",
     async ({ processes }) => {
       const settings = { TERM: "xterm", CI: undefined }; // Node assumes no colors in CI.
       const command = ["sh", "-c", "stty cols 100; npm run --silent step"];

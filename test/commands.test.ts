@@ -76,7 +76,7 @@ console.log(process.argv[2], process.cwd());
       await step.prints("stderr", "Press Enter");
       expect(await folders()).toHaveLength(1);
       step.child.kill("SIGTERM");
-      const { stderr } = await step.ended; // Resolves when no process holds its stdout any more.
+      const { stderr } = await step.ended; // Resolves when no process holds its stdout any longer.
       expect(stderr).toMatch(/\nNo identities to delete\.\n$/);
       expect(await folders()).toEqual([]);
     },
@@ -126,7 +126,7 @@ describe.concurrent("npm run emulator", () => {
   test.skipIf(!hasSignals)("removes its files and stops when npm is stopped", async ({ processes }) => {
     const { child, ended, settings } = await serve(processes, ["npm", "run", "--silent", "emulator"]);
     child.kill("SIGTERM");
-    await ended; // Resolves when no process holds its stdout any more.
+    await ended; // Resolves when no process holds its stdout any longer.
     await expect(access(settings.NODE_EXTRA_CA_CERTS!)).rejects.toThrow("ENOENT");
   });
 
@@ -146,7 +146,7 @@ describe.concurrent("npm run emulator", () => {
   );
 
   test.skipIf(!hasSignals)(
-    "keeps running with the commands of its page for the background, which end if it can't start",
+    "runs in the background with the commands of its page, which end with 1 if it can't start",
     async ({ bundles, clone, run }) => {
       const page = await readFile(join(root, "test", "emulator", "README.md"), "utf8");
       const [commands = ""] = /(?<=^```sh\n)nohup[^`]*/m.exec(page) ?? [];

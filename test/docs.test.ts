@@ -57,7 +57,7 @@ Created ${name}
     );
   });
 
-  test("writes the README", async ({ clone, run }) => {
+  test("writes the updated README, and says so", async ({ clone, run }) => {
     await cp(join(root, "test"), join(clone, "test"), { recursive: true });
     const steps = `import { createInterface } from "node:readline";
 console.error("Step 1 of 1: Create\\n\\n  y();\\n\\nPress Enter.");
@@ -88,7 +88,7 @@ describe.concurrent("the snippets", () => {
   test.for([
     ["// <a>\n", "<a> is never closed."],
     ["// <a>\n// <b>\n// </b>\n// </a>", "<b> opens inside <a>."],
-  ] as const)("reject the tags %j", ([program, message]) => {
+  ] as const)("are rejected with the tags %j", ([program, message]) => {
     expect(() => snippets(program)).toThrow(message);
   });
 });

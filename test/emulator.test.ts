@@ -48,7 +48,7 @@ describe.concurrent("the emulator", () => {
     }
   });
 
-  test("is the same resource on each start, so that an old ID is its own", async ({ emulator }) => {
+  test("responds with 404, not 401, to an ID from an earlier start", async ({ emulator }) => {
     const oldId = "8:acs:fb387404-ac05-4e3b-9d61-7f1c2a8b5e90_00000000-0000-0000-0000-000000000000";
     const response = await send(emulator.resource, { method: "DELETE", path: `/identities/${oldId}` });
     expect(response).toMatchObject({ status: 404, body: expect.stringContaining("IdentityNotFound") });
@@ -59,7 +59,7 @@ describe.concurrent("the emulator", () => {
     expect(await send(emulator.resource)).toMatchObject({ status: 418, body: "one, two" });
   });
 
-  test("has a certificate for localhost and 127.0.0.1, and prints the latter", async ({ emulator }) => {
+  test("has a certificate for localhost and 127.0.0.1, and uses 127.0.0.1 in its endpoint", async ({ emulator }) => {
     expect(emulator.endpoint).toMatch(/^https:\/\/127\.0\.0\.1:\d+\/$/);
     const { subjectAltName } = new X509Certificate(await readFile(emulator.certificateFile));
     expect(subjectAltName).toBe("DNS:localhost, IP Address:127.0.0.1");
@@ -67,7 +67,7 @@ describe.concurrent("the emulator", () => {
 });
 
 describe.concurrent("an emulator token", () => {
-  test("reflects the request", async ({ emulator }) => {
+  test("contains the identity, scopes, and lifetime of the request", async ({ emulator }) => {
     const [minutes, scopes] = [60, ["voip", "chat.join"]];
     const request = { createTokenWithScopes: scopes, expiresInMinutes: minutes };
     const { body } = await send(emulator.resource, { body: JSON.stringify(request) });

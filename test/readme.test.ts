@@ -57,7 +57,11 @@ describe.concurrent("the README", () => {
     expect(update(readme, await readFile(programFile, "utf8"), stdout, stderr)).toBe(readme);
   });
 
-  test("lets a reader build a program that prints the transcript", async ({ clone, emulator, run }) => {
+  test("lets a reader build a program that prints the output, and fails with a wrong key", async ({
+    clone,
+    emulator,
+    run,
+  }) => {
     const file = join(clone, "issue-access-tokens.ts");
     await writeFile(file, await buildProgram());
     const program = [process.execPath, ...nodeOptions, file];

@@ -51,9 +51,9 @@ function checkSignature(request: Request, credentials: string, now: number): Res
 }
 
 /**
- * Signs in to Microsoft Entra ID, for an hour.
- * @returns The response of the managed-identity endpoint of App Service: the only source of DefaultAzureCredential that
- * works offline. The token is opaque, unlike a real one.
+ * Issues a token of Microsoft Entra ID for this audience. It is valid for an hour and opaque, unlike a real one.
+ * @param now The time in milliseconds since 1970.
+ * @returns The response of the managed-identity endpoint of App Service, DefaultAzureCredential's only offline source.
  */
 export function signIn(resource: string, now = Date.now()) {
   const expires = Math.round(now / 1000) + 3600;

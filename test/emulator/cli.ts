@@ -38,7 +38,7 @@ const emulator = await startEmulator({
     console.error(`A connection failed (${code}). Does the client trust the certificate, and use HTTPS?`);
   },
 }).catch(({ code, message }) =>
-  fail(code === "EADDRINUSE" ? `Port ${port} is in use.` : `The emulator can't listen on port ${port}: ${message}.`),
+  fail(code === "EADDRINUSE" ? `Port ${port} is in use.` : `The emulator can't start: ${message}.`),
 );
 
 const stop = () => emulator.stop().then(() => process.exit());

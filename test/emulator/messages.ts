@@ -1,8 +1,8 @@
 // What the service receives and sends.
 //
-// Each response is known from recordings of the real service that the Azure SDKs publish with their tests [recorded],
-// the API description in Azure/azure-rest-api-specs [specified], a GitHub issue that quotes the service [reported], or
-// the source code of an SDK [source]. [inferred] follows from these. [assumed] has no public source: see README.md.
+// The marks say where a response is known from: recordings of the service that the Azure SDKs publish with their tests
+// [recorded], the API description in Azure/azure-rest-api-specs [specified], a GitHub issue that quotes the service
+// [reported], the source code of an SDK [source], or these [inferred]. [assumed] has no public source: see README.md.
 
 /** A request as it arrived. */
 export interface Request {

@@ -3,8 +3,8 @@
 const parent = process.ppid;
 
 /**
- * Calls back once when npm, which runs this process as one of these scripts, has ended: a SIGTERM that is sent to npm ends
- * npm and its shell, but doesn't reach this process. Any other parent can end without it.
+ * Calls back once when npm, which runs this process as one of these scripts, has ended: a SIGTERM to npm ends npm and its
+ * shell, but doesn't reach this process. If another parent ends, this process continues.
  */
 export function whenNpmEnds(scripts: string[], callback: () => void) {
   if (!scripts.includes(process.env.npm_lifecycle_event ?? "")) return;

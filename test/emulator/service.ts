@@ -37,7 +37,7 @@ export function route({ method, path }: Request): { operation?: Operation; id: s
   return { operation, id: matches[0]?.path.exec(decoded)?.[1] ?? "", isKnown: matches.length > 0 };
 }
 
-/** The GUID of every emulated resource, so that an ID that an application stored is its own after a restart, too. */
+/** The GUID of the resource. It never changes: IDs that were stored before a restart still belong to the resource. */
 const resourceId = "fb387404-ac05-4e3b-9d61-7f1c2a8b5e90";
 
 /** One ACS resource with its identities. */

@@ -56,10 +56,10 @@ export class Processes {
       detached: hasSignals, // Starts a process group, which can be ended as a whole.
     });
     this.#children.push(child);
-    child.stdin.on("error", () => {}); // The program may exit without reading its input.
+    child.stdin.on("error", () => {}); // The program might exit without reading its input.
     if (options.input !== null) child.stdin.end(options.input);
     options.onStart?.(child);
-    const read = (stream: Readable) => text(stream).catch(() => ""); // A test may close it.
+    const read = (stream: Readable) => text(stream).catch(() => ""); // A test might close it.
     const closed = once(child, "close");
     const [stdout, stderr, [exitCode]] = await Promise.all([read(child.stdout), read(child.stderr), closed]);
     return { exitCode, stdout, stderr };

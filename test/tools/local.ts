@@ -1,4 +1,4 @@
-// Runs the walkthrough, or another program, against an emulator: npm run local [-- <file>] [<arguments>]
+// Runs the walkthrough, or another program, against an emulator: npm run local [-- [<file>] [<arguments>]]
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -16,8 +16,8 @@ const program = file ? resolve(process.env.INIT_CWD ?? "", file) : programFile;
 console.error("This runs against an emulator on this machine. No Azure resource is involved.");
 const emulator = await startEmulator();
 
-// Nothing may redirect the program: no user settings, no proxy, and no .env file, which dotenv looks for in the working
-// directory and which the folder of the emulator does not contain.
+// Nothing must redirect the program: no user settings, no proxy, and no .env file, which dotenv looks for in the
+// working directory and which the folder of the emulator does not contain.
 const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), program, ...args], {
   cwd: emulator.folder,
   env: environmentWith(emulator.settings),
