@@ -56,16 +56,9 @@ function format(settings: object, prefix: string): string {
   return lines.join("\n");
 }
 
-console.log(format(emulator.settings, "export "));
-
 const { NODE_EXTRA_CA_CERTS: certificate, ...entraSettings } = emulator.entraSettings;
 const trustStore = `${emulator.folder}/acs.p12`.replaceAll("\\", "/");
 console.error(`
-The emulator accepts requests until Ctrl+C. Its access key is public; it generates a new certificate on each run.
-Paste the preceding lines into the shell of your client, or, in PowerShell, these:
-${format(emulator.settings, "  $env:")}
-In a .env file, only the first of them works: Node reads NODE_EXTRA_CA_CERTS only from the environment.
-
 For Microsoft Entra ID, paste these instead of the connection string (they emulate a managed identity):
 ${format(entraSettings, "  export ")}
 In PowerShell:
@@ -79,4 +72,11 @@ ${format({ SSL_CERT_FILE: certificate }, "  export ")}
 Clients in Java trust it with a trust store and two options of the java command:
   keytool -importcert -noprompt -alias acs -storepass emulator -keystore "${trustStore}" -file "${certificate}"
   "-Djavax.net.ssl.trustStore=${trustStore}" "-Djavax.net.ssl.trustStorePassword=emulator"
+
+The emulator accepts requests until Ctrl+C. Its access key is public; it generates a new certificate on each run.
+In PowerShell, paste these lines into the shell of your client:
+${format(emulator.settings, "  $env:")}
+In any other shell, paste the following lines. In a .env file, only the first of them works: Node reads
+NODE_EXTRA_CA_CERTS only from the environment.
 `);
+console.log(format(emulator.settings, "export "));
