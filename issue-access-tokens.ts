@@ -36,10 +36,10 @@ import { readFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as wait } from "node:timers/promises";
-import { parseArgs, stripVTControlCharacters, styleText } from "node:util";
+import { parseArgs, styleText } from "node:util";
 
 type SdkError = Error & Partial<AuthenticationError> & { code?: string; request?: { url: string; requestId: string } };
-const file = basename(import.meta.filename);
+const [file, source] = [basename(import.meta.filename), readFileSync(import.meta.filename, "utf8")];
 const created = new Map<string, () => Promise<void>>(); // how to delete each identity that exists, by ID
 const stop = new AbortController(); // aborted when no other step can start
 const idle = new AbortController(); // aborted when no step is running
@@ -196,9 +196,9 @@ Check the network, or set a longer --timeout. If Entra ID signs in slowly, set A
 
 /** Shows the code of a step, or only a heading if this file lacks its tags, as a bundle does. */
 function showCode(tag: string) {
-  const source = readFileSync(import.meta.filename, "utf8").replaceAll("\r\n", "\n");
-  const count = source.split("\n  await startStep(").length - 2;
-  const [before = "", code = ""] = source.split(new RegExp(`// <${tag}>\n([^]*?)\n *// </${tag}>`));
+  const text = source.replaceAll("\r\n", "\n");
+  const count = text.split("\n  await startStep(").length - 2; // without the authentication, which has no number
+  const [before = "", code = ""] = text.split(new RegExp(`// <${tag}>\n([^]*?)\n\\s*// </${tag}>`));
   const place = code && `  (${file}:${before.split("\n").length + 1})`;
   const heading = step.number ? `Step ${step.number}${count > 0 ? ` of ${count}` : ""}: ${step.title}` : step.title;
   const width = Math.max(80, process.stderr.columns ?? 0);
@@ -215,8 +215,8 @@ async function end(exitCode: number, reason?: string) {
   stop.abort();
   if (reason) console.error(reason);
   await wait(4000, undefined, { signal: idle.signal }).catch(() => {}); // A response might contain a new ID.
-  const timeUp = wait(5000, new Error() as SdkError, { ref: false });
-  const attempt = (deleteIdentity: () => Promise<void>) => deleteIdentity().catch((error: SdkError) => error);
+  const timeUp = wait(4800, new Error(), { ref: false });
+  const attempt = (run: () => Promise<void>) => new Promise<void>((done) => done(run())).catch((error) => error);
   const attempts = Array.from(created.values(), attempt); // all at once; an ID that arrives meanwhile comes last
   let deleted = 0;
   for (const [id, deleteIdentity] of created) {
@@ -237,14 +237,16 @@ function explain(error: SdkError, what = `"${step.title}"`): string {
   const { name, message, stack = "", code = "", request, errorResponse } = error;
   const status = (request && error.statusCode) ?? 0; // The SDK invents one for a failed sign-in.
   const isSignIn = /Authentication|Credential/.test(name);
-  const text = stripVTControlCharacters(errorResponse?.errorDescription ?? `${message}`);
-  const lines = text.replaceAll(/eyJ[\w.-]+/g, "<token>").split(/\p{Cc}/u);
-  const [first = "", ...details] = lines.map((line) => line.trim().slice(0, 300)).filter(Boolean);
+  const cause = errorResponse?.errorDescription ?? `${message}`;
+  const facts = [status, code].filter((fact) => fact && !cause.split(" ").includes(String(fact)));
+  const text = [...facts, cause].join(" ").replaceAll(/eyJ[\w.-]+/g, "<token>");
+  const lines = text.split(/\p{Cc}/u).map((line) => line.trim().slice(0, 300));
+  const [summary, ...details] = lines.filter(Boolean).slice(0, isSignIn ? 9 : 1);
   const { COMMUNICATION_SERVICES_CONNECTION_STRING: withKey } = process.env;
   const advice = [
-    [first.includes("network_error"), "Check the network and proxy. If the proxy opens TLS, set NODE_EXTRA_CA_CERTS."],
+    [cause.includes("network_error"), "Check the network and proxy. If the proxy opens TLS, set NODE_EXTRA_CA_CERTS."],
     [isSignIn, "Check the network and the sign-in. To see more causes, set AZURE_LOG_LEVEL=warning."],
-    [code === "ERR_INVALID_URL", "Check that HTTPS_PROXY, ALL_PROXY, or HTTP_PROXY is a URL."],
+    [step.number === 0 && code === "ERR_INVALID_URL", "Check that HTTPS_PROXY, ALL_PROXY, or HTTP_PROXY is a URL."],
     [name !== "RestError", "If you changed the code, run npx tsc to find mistakes."],
     [code === "ERR_TLS_CERT_ALTNAME_INVALID", "The certificate is for another host: check the endpoint and proxy."],
     [/CERT|LEAF/.test(code), "Check the clock. For a proxy or emulator, set NODE_EXTRA_CA_CERTS to a PEM file."],
@@ -258,8 +260,6 @@ function explain(error: SdkError, what = `"${step.title}"`): string {
   const [, line] = stack.split(`${file}:`);
   const host = request ? ` for ${new URL(request.url).host}` : "";
   const place = line && !isSignIn ? ` at ${file}:${parseInt(line)}` : "";
-  const facts = [status, code].filter((fact) => fact && !first.split(" ").includes(String(fact)));
-  const summary = `${what} failed${host || place}: ${[...facts, first].join(" ")}`;
   const id = status && `Request ID: ${request?.requestId}`;
-  return [summary, id, advice, ...details.slice(0, isSignIn ? 8 : 0)].filter(Boolean).join("\n");
+  return [`${what} failed${host || place}: ${summary}`, id, advice, ...details].filter(Boolean).join("\n");
 }

@@ -101,10 +101,16 @@ describe.concurrent("a response", () => {
     ["a rejected key", "settings", denied, "401 Denied by the resource provider.", key],
     ["a missing role", "entraSettings", denied, "401 Denied by the resource provider.", role],
     ["blocked access", "settings", error(403, "Forbidden", "No."), "403 Forbidden No.", networking],
-    ["a proxy that wants a password", "settings", respondWith(407, ""), "407 ", notAcs],
+    ["a proxy that wants a password", "settings", respondWith(407, ""), "407", notAcs],
     ["a page from elsewhere", "settings", htmlPage(404), "404 <html>", notAcs],
     ["text that isn't JSON", "settings", notJson, "200 PARSE_ERROR Error ", notAcs],
-    ["100,000 blanks", "settings", respondWith(404, `Wait.\x1b[2J\x07${" ".repeat(100_000)}x`), "404 Wait.", notAcs],
+    [
+      "100,000 blanks",
+      "settings",
+      respondWith(404, `Wait.\x1b[2J\x07${" ".repeat(100_000)}${"\x1b]".repeat(100_000)}`),
+      "404 Wait.",
+      notAcs,
+    ],
     ["an outage page", "settings", htmlPage(503, soon), "503 <html>", busy],
     ["429 without Retry-After", "settings", error(429, "TooManyRequests", "No."), "429 TooManyRequests No.", busy],
     [
@@ -113,6 +119,7 @@ describe.concurrent("a response", () => {
       error(400, "Odd", `Not eyJhbGciOi.x! ${long}`),
       "400 Odd Not <token>! ",
     ],
+    ["a code with a line", "settings", error(400, "Odd\r\nIdentities deleted: 7", "eyJhbGciOi.x"), "400 Odd"],
     ["an error in another format", "settings", gateway, "404 404 [object Object]"],
   ];
   test.for(responses)("is explained: %s", async ([, kind, fault, message, advice], { emulator, runProgram }) => {

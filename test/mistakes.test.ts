@@ -70,6 +70,14 @@ describe.concurrent("a mistake in the program", () => {
     expect(emulator.identities.size).toBe(0);
   });
 
+  test("in a deletion names the identity that is left", async ({ emulator, runChangedBundle }) => {
+    emulator.always("revoke", error(400, "ValidationError", "Wrong."));
+    const { stderr } = await runChangedBundle(/(?<=\(\) => client\.)deleteUser(?=\(userAndToken)/, "deletUser");
+    const [left, ...others] = [...emulator.identities.keys()];
+    expect(others, hint).toEqual([]);
+    expect(stderr).toMatch(new RegExp(`\nIdentities deleted: \\d\nCouldn't confirm .*: ${left}\n$`));
+  });
+
   test("such as a forgotten deletion leaves nothing behind", async ({ emulator, runChangedBundle }) => {
     const { exitCode, stderr } = await runChangedBundle(deletions, "");
     const report = reportBefore(calls.length + 1);
