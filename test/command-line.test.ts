@@ -68,10 +68,10 @@ describe.concurrent("--step", () => {
   });
 
   test("does not count waiting for Enter toward the time limit", async ({ emulator, runProgram }) => {
-    const { exitCode } = await runProgram(emulator.settings, ["--step", "--timeout", "3"], {
+    const { exitCode } = await runProgram(emulator.settings, ["--step", "--timeout", "5"], {
       input: null,
       // This test has to wait for real time to pass, starting at the first prompt.
-      onStart: (child) => child.stderr!.once("data", () => setTimeout(() => child.stdin!.end(enter), 3200)),
+      onStart: (child) => child.stderr!.once("data", () => setTimeout(() => child.stdin!.end(enter), 5200)),
     });
     expect(exitCode).toBe(0);
   });

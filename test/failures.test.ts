@@ -100,6 +100,7 @@ describe.concurrent("a response", () => {
   const responses: [name: string, "settings" | "entraSettings", Fault, message: string, advice?: string][] = [
     ["a rejected key", "settings", denied, "401 Denied by the resource provider.", key],
     ["a missing role", "entraSettings", denied, "401 Denied by the resource provider.", role],
+    ["a forbidden request", "entraSettings", error(403, "Forbidden", "No."), "403 Forbidden No.", role],
     ["blocked access", "settings", error(403, "Forbidden", "No."), "403 Forbidden No.", networking],
     ["a proxy that wants a password", "settings", respondWith(407, ""), "407", notAcs],
     ["a page from elsewhere", "settings", htmlPage(404), "404 <html>", notAcs],

@@ -42,20 +42,20 @@ describe.concurrent("the time limit", () => {
   ] as const)("applies to %s, which is named as unfinished", async (row, { emulator, runProgram }) => {
     const [, kind, target, fault] = row;
     emulator.always(target, fault);
-    const { exitCode, stderr } = await runProgram(emulator[kind], ["--timeout", "3"]);
+    const { exitCode, stderr } = await runProgram(emulator[kind], ["--timeout", "6"]);
     const call = target === "sign-in" ? 1 : target;
     const step = calls[call - 1]?.step;
     const report = call === 1 ? "" : `${reportBefore(call)}\n`; // It isn't certain that there is nothing to delete.
-    const reason = `"${step}" failed: Timed out after 3 seconds.\n${advice}`;
+    const reason = `"${step}" failed: Timed out after 6 seconds.\n${advice}`;
     expect({ exitCode, stderr }, hint).toEqual({ exitCode: 1, stderr: `${reason}${report}${unfinished(step)}` });
     expect(emulator.identities.size).toBe(0);
   });
 
   test("leaves 4 seconds for the response, which might contain a new identity", async ({ emulator, runProgram }) => {
-    emulator.once(withToken, delay(6000));
-    const { exitCode, stderr } = await runProgram(emulator.settings, ["--timeout", "3"]);
+    emulator.once(withToken, delay(8000));
+    const { exitCode, stderr } = await runProgram(emulator.settings, ["--timeout", "6"]);
     expect(exitCode).toBe(1);
-    expect(stderr, hint).toContain(`Timed out after 3 seconds.\n${advice}${deletedWithToken}\n`);
+    expect(stderr, hint).toContain(`Timed out after 6 seconds.\n${advice}${deletedWithToken}\n`);
     expect(emulator.identities.size).toBe(0);
   });
 
@@ -96,7 +96,7 @@ describe.skipIf(!hasSignals)("a signal", { concurrent: true }, () => {
     // The first deletion starts 4 seconds after the signal, and isn't finished when the ID arrives.
     const interruption = program.interrupt((child) => child.kill("SIGINT"), delay(4300));
     emulator.once(withToken, interruption);
-    emulator.always("delete", delay(700));
+    emulator.always("delete", delay(1700));
     const { exitCode, stderr } = await runProgram(emulator.settings, [], program);
     expect({ exitCode, stderr }).toEqual({ exitCode: 130, stderr: `${interrupted}${deletedWithToken}\n` });
     const deletions = emulator.requests.filter(({ operation }) => operation === "delete").map(({ url }) => url);
