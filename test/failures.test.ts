@@ -1,48 +1,16 @@
 // For every failure: the exit code is 1, nothing is left behind, no secret is shown, and a few lines say what to do.
 
-import { once } from "node:events";
-import { chmod, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import { type AddressInfo, connect } from "node:net";
-import { join } from "node:path";
-import { pipeline } from "node:stream";
 import { describe, expect } from "vitest";
 import { accessKey } from "./emulator/authentication.ts";
-import {
-  cutOff,
-  error,
-  type Fault,
-  htmlPage,
-  lostResponse,
-  notJson,
-  reset,
-  respondWith,
-  silence,
-} from "./support/faults.ts";
 import { callOf, calls, hint, reportBefore } from "./support/calls.ts";
+import { expectFailure, startProxy } from "./support/failures.ts";
+import { cutOff, error, type Fault, htmlPage, lostResponse, notJson, reset, respondWith } from "./support/faults.ts";
 import { test, type TestEmulator } from "./support/fixtures.ts";
-import { hasSignals, type Result } from "./support/processes.ts";
 
 const requestId = expect.stringMatching(/^Request ID: [\da-f-]{36}$/);
-
-/** Checks what must hold for every failure, and returns the lines of stderr. */
-function expectFailure({ exitCode, stderr, stdout }: Result): string[] {
-  expect(exitCode).toBe(1);
-  expect(stderr).not.toMatch(/^\s+at /m); // no stack
-  expect(stderr).not.toMatch(/eyJ/); // no token
-  expect(stderr).not.toMatch(/[^\P{Cc}\n]/u); // no control character
-  const partsOfKey = Array.from({ length: accessKey.length - 7 }, (_, start) => accessKey.slice(start, start + 8));
-  expect(partsOfKey.filter((part) => (stdout + stderr).includes(part))).toEqual([]);
-  expect(stderr).not.toContain("\n\n");
-  const lines = stderr.trim().split("\n");
-  expect(lines.length).toBeLessThanOrEqual(15);
-  return lines;
-}
-
 const busy = "Check the network, or try again later: the service might be busy.";
 const network = "Check the endpoint, network, and proxy.";
 const notAcs = "The response isn't from ACS: check the endpoint and proxy.";
-const signIn = "Check the network and the sign-in. To see more causes, set AZURE_LOG_LEVEL=warning.";
 // Without a header that sets the delay, the SDK takes seconds for its four attempts.
 const soon = { "retry-after-ms": "1" };
 
@@ -182,81 +150,5 @@ describe.concurrent("a request without a response", () => {
     const [first, ...others] = expectFailure(await runProgram(settings));
     expect(first).toContain("failed for other.invalid: ERR_TLS_CERT_ALTNAME_INVALID Hostname/IP does not match");
     expect(others).toEqual(["The certificate is for another host: check the endpoint and proxy.", reportBefore(1)]);
-  });
-});
-
-/** Starts a proxy with a password. It connects each client to the emulator, whatever host the client asks for. */
-async function startProxy(emulator: TestEmulator) {
-  const proxy = createServer().on("connect", (_request, client) => {
-    const server = connect(Number(new URL(emulator.endpoint).port), "127.0.0.1");
-    client.write("HTTP/1.1 200 OK\r\n\r\n");
-    pipeline(client, server, client, () => {}); // Either side can close the connection at any time.
-  });
-  await once(proxy.listen(0, "127.0.0.1"), "listening");
-  const url = `http://user:PASSWORD@127.0.0.1:${(proxy.address() as AddressInfo).port}`;
-  return { url, close: () => void proxy.close() };
-}
-
-describe.concurrent("a sign-in", () => {
-  // Only the sign-ins of developers: the address for the managed identity of a virtual machine isn't on localhost.
-  const developer = { AZURE_TOKEN_CREDENTIALS: "dev", IDENTITY_ENDPOINT: "" };
-
-  test("that is missing is explained, with the credentials that were tried", async ({ emulator, runProgram }) => {
-    const lines = expectFailure(await runProgram({ ...emulator.entraSettings, ...developer, PATH: emulator.folder }));
-    expect(lines[0]).toBe('"Create an identity" failed: ChainedTokenCredential authentication failed.');
-    expect(lines[1]).toBe(signIn);
-    expect(lines.slice(2, -1).join("\n")).toContain("CredentialUnavailableError: Azure CLI could not be found.");
-    expect(lines.at(-1)).toBe(reportBefore(1));
-  });
-
-  test("of a managed identity that fails is explained with its cause", async ({ emulator, runProgram }) => {
-    emulator.always("sign-in", respondWith(400, { error: "invalid_request", error_description: "Identity not found" }));
-    const lines = expectFailure(await runProgram({ ...emulator.entraSettings, AZURE_TOKEN_CREDENTIALS: "prod" }));
-    expect(lines[1]).toBe(signIn);
-    expect(lines.slice(2, -1).join("\n")).toContain("Identity not found");
-  });
-
-  test("of a service principal without a network is explained with its cause", async ({ emulator, runProgram }) => {
-    const principal = {
-      AZURE_TENANT_ID: "11111111-1111-1111-1111-111111111111",
-      AZURE_CLIENT_ID: "x",
-      AZURE_CLIENT_SECRET: "y",
-      AZURE_TOKEN_CREDENTIALS: "EnvironmentCredential",
-      HTTPS_PROXY: "http://127.0.0.1:1",
-    };
-    const [first, ...others] = expectFailure(await runProgram({ ...emulator.entraSettings, ...principal }));
-    expect(first).toMatch(/^"Create an identity" failed: network_error: \S+/);
-    const advice = "Check the network and proxy. If the proxy opens TLS, set NODE_EXTRA_CA_CERTS.";
-    expect(others).toEqual([advice, reportBefore(1)]);
-  });
-
-  test.skipIf(!hasSignals)("that Entra ID rejects is explained with its message", async ({ emulator, runProgram }) => {
-    const message = "AADSTS65002: Consent between first party application 'x' and resource 'y' must be configured.";
-    const az = join(emulator.folder, "az");
-    await writeFile(az, `#!/bin/sh\necho "ERROR: ${message}" >&2\necho "Sign in again." >&2\nexit 1\n`);
-    await chmod(az, 0o755);
-    const PATH = `${emulator.folder}:/bin`;
-    const lines = expectFailure(await runProgram({ ...emulator.entraSettings, ...developer, PATH }));
-    expect(lines[1]).toBe(signIn);
-    expect(lines.filter((line) => line.includes(message))).toHaveLength(1);
-  });
-
-  test("behind a proxy shows no secret with AZURE_LOG_LEVEL=warning", async ({
-    emulator,
-    runProgram,
-    onTestFinished,
-  }) => {
-    const proxy = await startProxy(emulator);
-    onTestFinished(proxy.close);
-    const { exitCode, stderr } = await runProgram({
-      ...emulator.entraSettings,
-      COMMUNICATION_SERVICES_ENDPOINT: emulator.endpoint.replace("127.0.0.1", "localhost"),
-      NO_PROXY: "127.0.0.1", // for the sign-in
-      HTTPS_PROXY: proxy.url,
-      AZURE_LOG_LEVEL: "warning",
-    });
-    expect(exitCode).toBe(0);
-    expect(stderr).toContain("azure:identity:warning");
-    expect(stderr).not.toMatch(/PASSWORD|Bearer \w|"access_token|eyJ/);
   });
 });

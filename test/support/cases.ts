@@ -203,20 +203,8 @@ export const cases: Case[] = [
   remove("delete twice", exceptMessage, notFound, "{deleted}"),
   issue("for a malformed ID", "assumed", { scopes }, malformedId, "somebody"),
   remove("delete a malformed ID", "assumed", malformedId, "somebody"),
-  issue(
-    "with an unknown scope for another resource's identity",
-    "assumed",
-    { scopes: ["fax"] },
-    unknownScope,
-    foreignId,
-  ),
-  issue(
-    "for 1 minute for another resource's identity",
-    "assumed",
-    { scopes, expiresInMinutes: 1 },
-    lifetime(1),
-    foreignId,
-  ),
+  issue("with an unknown scope for a foreign identity", "assumed", { scopes: ["fax"] }, unknownScope, foreignId),
+  issue("for 1 minute for a foreign identity", "assumed", { scopes, expiresInMinutes: 1 }, lifetime(1), foreignId),
 
   send("a wrong hash", "reported: Azure/azure-rest-api-specs#11767", { headers: { [hash]: "eA==" } }, wrongHash),
   send("a wrong access key", "reported", { accessKey: wrongKey }, denied),
