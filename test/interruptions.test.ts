@@ -88,7 +88,7 @@ describe.skipIf(!hasSignals)("a signal", { concurrent: true }, () => {
     const reports = `Couldn't confirm that these identities were deleted: ${left}\n${unfinished(step)}`;
     expect(stderr.slice(stderr.indexOf("Couldn't"))).toBe(reports);
     expect(duration).toBeGreaterThan(8700);
-    expect(duration).toBeLessThan(9500); // Docker waits for 10 seconds.
+    expect(duration).toBeLessThan(9900); // Docker waits for 10 seconds; a busy machine takes a part of them.
   });
 
   test("also deletes an identity whose ID arrives during the cleanup", async ({ emulator, runProgram }) => {
