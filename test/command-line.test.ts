@@ -2,144 +2,90 @@
 
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect } from "vitest";
-import { callOf, hint, reportBefore, steps } from "./support/calls.ts";
-import { programFile, root } from "./support/environment.ts";
+import { expect } from "vitest";
+import { mask, snippets } from "./support/docs.ts";
+import { programFile } from "./support/environment.ts";
 import { test } from "./support/fixtures.ts";
-import { mask } from "./support/output.ts";
-import { hasTerminal, nodeOptions } from "./support/processes.ts";
-import { snippets } from "./tools/docs.ts";
+import { hasTerminal, inTerminal, nodeOptions } from "./support/processes.ts";
 
-const authentication = "Authenticate the client";
-const heading = (step: string) => `Step ${steps.indexOf(step) + 1} of ${steps.length}: ${step}`;
+const program = await readFile(programFile, "utf8");
 const prompt = "Press Enter to run this code, or Ctrl+C to stop and clean up.";
 const enter = "\n".repeat(20); // more than there are steps
 
 /** Returns the text of a constant at the top of the program. */
-async function textOf(name: string): Promise<string> {
-  const program = await readFile(programFile, "utf8");
-  return new RegExp(`^const ${name} = \`([^]*?)\`;$`, "m").exec(program)![1]!;
-}
+const textOf = (name: string) => new RegExp(`^const ${name} = \`([^]*?)\`;$`, "m").exec(program)![1]!;
+const usage = `${textOf("usage").replace("${settings}", textOf("settings"))}\n`;
 
-describe.concurrent("--step", () => {
-  test("shows the code of each step, also with the line ends of Windows, and leaves stdout as it is", async ({
-    clone,
-    emulator,
-    run,
-    runProgram,
-  }) => {
-    const program = await readFile(programFile, "utf8");
-    const file = join(clone, "issue-access-tokens.ts");
-    await writeFile(file, program.replaceAll("\n", "\r\n"));
-    const options = { settings: emulator.settings, input: enter };
-    const { exitCode, stdout, stderr } = await run([process.execPath, ...nodeOptions, file, "--step"], options);
-    const lines = program.split("\n");
-    const titles = [authentication, ...steps.map(heading)];
-    const shown = [...snippets(program)].slice(1).map(([name, code], index) => {
-      const firstLine = lines.findIndex((line) => line.trim() === `// <${name}>`) + 2;
-      const indented = code.replaceAll(/^(?=.)/gm, "  ").replaceAll(/^(.{79}).{2,}$/gm, "$1…"); // in 80 columns
-      return `\n${titles[index]}  (issue-access-tokens.ts:${firstLine})\n\n${indented}\n\n${prompt}\n`;
-    });
-    const screens = [`\n${await textOf("about")}\n`, ...shown, `${await textOf("nextSteps")}\n`];
-    expect({ exitCode, stderr }, hint).toEqual({ exitCode: 0, stderr: screens.join("") });
-    expect(mask(stdout)).toBe(mask((await runProgram(emulator.settings)).stdout));
+test("--step shows the code of each step, also with the line ends of Windows", async ({ emulator, project, start }) => {
+  const file = join(project, "issue-access-tokens.ts");
+  await writeFile(file, program.replaceAll("\n", "\r\n"));
+  const command = [process.execPath, ...nodeOptions, file, "--step"];
+  const { stdout, stderr, exitCode } = await start(command, { settings: emulator.settings, input: enter }).ended;
+  const steps = [...program.matchAll(/startStep\("(.+)", "(\w+)"\)/g)];
+  const shown = steps.map(([, title, tag = ""], number) => {
+    const heading = number > 0 ? `Step ${number} of ${steps.length - 1}: ${title}` : title;
+    const firstLine = program.slice(0, program.indexOf(`// <${tag}>`)).split("\n").length + 1;
+    const code = snippets(program)
+      .get(tag)!
+      .replaceAll(/^(?=.)/gm, "  ");
+    const cut = code.replaceAll(/^(.{79}).{2,}$/gm, "$1…"); // in 80 columns
+    return `\n${heading}  (issue-access-tokens.ts:${firstLine})\n\n${cut}\n\n${prompt}\n`;
   });
-
-  test("shows the headings and prompts of a bundle, which has no comments", async ({ emulator, runProgram }) => {
-    const { exitCode, stderr } = await runProgram(emulator.settings, ["--step"], { input: enter });
-    const titles = [authentication, ...steps.map(heading)];
-    const shown = titles.map((title) => `\n${title}\n\n\n\n${prompt}\n`);
-    const screens = [`\n${await textOf("about")}\n`, ...shown, `${await textOf("nextSteps")}\n`];
-    expect({ exitCode, stderr }, hint).toEqual({ exitCode: 0, stderr: screens.join("") });
-  });
-
-  test("runs the code only after an empty line", async ({ emulator, runProgram }) => {
-    const { stderr } = await runProgram(emulator.settings, ["--step"], { input: "\nhelp\nq\n\n" });
-    const [, first = ""] = stderr.split(`: ${steps[0]}\n`);
-    expect(first.split(`: ${steps[1]}\n`)[0]!.split(prompt)).toHaveLength(4); // the prompt, three times
-    expect(emulator.requests.map(({ method }) => method)).toEqual(["POST", "DELETE"]);
-  });
-
-  test("sends nothing before the first Enter", async ({ emulator, runProgram }) => {
-    const { exitCode, stderr } = await runProgram(emulator.settings, ["--step"], { input: "" });
-    expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/\nThe input ended before the walkthrough was complete\.\nNo identities to delete\.\n$/);
-    expect(emulator.requests).toEqual([]);
-  });
-
-  test("does not count waiting for Enter toward the time limit", async ({ emulator, runProgram }) => {
-    const { exitCode } = await runProgram(emulator.settings, ["--step", "--timeout", "5"], {
-      input: null,
-      // This test has to wait for real time to pass, starting at the first prompt.
-      onStart: (child) => child.stderr!.once("data", () => setTimeout(() => child.stdin!.end(enter), 5200)),
-    });
-    expect(exitCode).toBe(0);
-  });
-
-  test.skipIf(!hasTerminal).for([
-    ["Ctrl+C", "\x03", 130, "Interrupted. Cleaning up (9 seconds at most)."],
-    ["Ctrl+D", "\x04", 1, "The input ended before the walkthrough was complete."],
-  ] as const)("stops at a prompt on %s and deletes what was created", async (row, { emulator, bundles, processes }) => {
-    const [, key, expected, reason] = row;
-    const command = [process.execPath, bundles.program, "--step"];
-    const settings = { ...emulator.settings, NO_COLOR: "1" };
-    const terminal = processes.openTerminal(command, { settings });
-    for (const title of [authentication, ...steps.slice(0, 3)]) {
-      await terminal.shows(`${title}\n\n\n\n${prompt}`);
-      terminal.type("\n");
-    }
-    await terminal.shows(`: ${steps[3]}`);
-    const typed = Date.now();
-    terminal.type(key);
-    const { exitCode, screen } = await terminal.ended;
-    expect(exitCode).toBe(expected);
-    expect(screen.slice(screen.indexOf(reason)), hint).toBe(`${reason}\n${reportBefore(callOf(steps[3]!))}\n`);
-    expect(Date.now() - typed).toBeLessThan(4000); // No call is in progress, so there is nothing to wait for.
-    expect(emulator.identities.size).toBe(0);
-  });
-
-  test.skipIf(!hasTerminal)(
-    "shows bold headings and lines as wide as the terminal with npm run step, and stops on Ctrl+C",
-    async ({ processes }) => {
-      const settings = { TERM: "xterm", CI: undefined }; // Node assumes no colors in CI.
-      const command = ["sh", "-c", "stty cols 100; npm run --silent step"];
-      const terminal = processes.openTerminal(command, { settings, cwd: root });
-      await terminal.shows(prompt);
-      terminal.type("\n");
-      await terminal.shows(`: ${steps[0]}`);
-      terminal.type("\n");
-      await terminal.shows(`: ${steps[1]}`);
-      terminal.type("\x03");
-      const { exitCode, screen } = await terminal.ended;
-      expect(exitCode).toBe(130);
-      expect(screen).toContain(`: ${steps[0]}\x1b[22m`);
-      const longest = Math.max(
-        ...screen
-          .split("\n")
-          .filter((line) => line.endsWith("…"))
-          .map((line) => line.length),
-      );
-      expect(longest).toBe(100);
-      expect(screen).toMatch(/\nCreated an identity[^]*Interrupted\..*\n.*\n$/);
-      expect(screen.slice(screen.indexOf("Interrupted")), hint).toContain(reportBefore(callOf(steps[1]!)));
-    },
-  );
+  expect(stderr).toBe(`\n${textOf("about")}\n${shown.join("")}${textOf("nextSteps")}\n`);
+  expect(exitCode).toBe(0);
+  expect(mask(stdout)).toMatch(/^Azure Communication Services.*\n\nCreated an identity with ID: <id 1>\n/);
 });
 
-describe.concurrent("the command line", () => {
-  const usage = async () => `${(await textOf("usage")).replace("${settings}", await textOf("settings"))}\n`;
+test("--step shows only headings if the program has no comments", async ({ emulator, startProgram }) => {
+  const { stderr } = await startProgram(emulator.settings, ["--step"], { input: "\n" }).ended;
+  expect(stderr).toMatch(/\nAuthenticate the client\n{4}Press Enter .*\n\nStep 1 of \d: Create an identity\n{4}Press/);
+});
 
-  test("answers -h with the usage", async ({ runProgram }) => {
-    expect(await runProgram({}, ["-h"])).toEqual({ exitCode: 0, stdout: await usage(), stderr: "" });
-  });
+test("--step runs code after empty lines, until the input ends", async ({ emulator, startProgram }) => {
+  const { stderr, exitCode } = await startProgram(emulator.settings, ["--step"], { input: "\nhelp\nq\n\n" }).ended;
+  const [, first = ""] = stderr.split(": Create an identity\n");
+  const [screen = "", second = ""] = first.split(": Issue an access token\n");
+  expect(screen.split(prompt)).toHaveLength(4); // the prompt, three times
+  expect(second).toContain(`\nThe input ended before the walkthrough was complete.\n${emulator.report()}\n`);
+  expect(exitCode).toBe(1);
+  expect(emulator.requests.map(({ operation }) => operation)).toEqual(["create", "delete"]);
+});
 
-  test.for([
-    ["an unknown option", ["--frob"]],
-    ["a time limit of a year", ["--timeout", "31536000"]],
-    ["a connection string as an argument", ["endpoint=https://127.0.0.1/;accesskey=bm90IHNlY3JldA=="]],
-  ] as const)("answers %s with the usage, and sends nothing", async ([, args], { emulator, runProgram }) => {
-    const result = await runProgram(emulator.settings, [...args]);
-    expect(result).toEqual({ exitCode: 2, stdout: "", stderr: await usage() });
-    expect(emulator.requests).toEqual([]);
-  });
+test("--step does not count waiting for Enter toward the time limit", async ({ emulator, startProgram }) => {
+  const { child, ended, prints } = startProgram(emulator.settings, ["--step", "--timeout", "5"], { input: null });
+  await prints(prompt);
+  setTimeout(() => child.stdin.end(enter), 5200); // This test has to wait for real time to pass.
+  expect(await ended).toMatchObject({ exitCode: 0 });
+});
+
+test.skipIf(!hasTerminal)("npm run step suits its terminal, and stops on Ctrl+C", async ({ project, start }) => {
+  const settings = { TERM: "xterm", CI: undefined }; // Node assumes no colors in CI.
+  const command = inTerminal(["npm", "run", "--silent", "step"]);
+  const { child, ended, prints } = start(command, { settings, cwd: project, input: null });
+  await prints(prompt);
+  child.stdin.write("\n");
+  await prints("Create an identity\x1b[22m"); // the end of a bold heading
+  child.stdin.write("\n");
+  await prints("Issue an access token\x1b[22m");
+  child.stdin.write("\x03");
+  const { stdout, exitCode } = await ended;
+  const [code, ending] = stdout.split("\nCreated an identity with ID:");
+  const cutLines = code!.split("\n").filter((line) => line.endsWith("…"));
+  expect(Math.max(...cutLines.map((line) => line.length))).toBe(100); // columns
+  expect(ending).toMatch(/Interrupted\..*\nIdentities deleted: 1\n$/);
+  expect(exitCode).toBe(130);
+});
+
+test("-h prints the usage", async ({ startProgram }) => {
+  expect(await startProgram({}, ["-h"]).ended).toEqual({ stdout: usage, stderr: "", exitCode: 0 });
+});
+
+test.for([
+  ["an unknown option", ["--frob"]],
+  ["a time limit of a year", ["--timeout", "31536000"]],
+  ["a connection string as an argument", ["endpoint=https://127.0.0.1/;accesskey=bm90IHNlY3JldA=="]],
+] as const)("%s gets the usage, and sends nothing", async ([, args], { emulator, startProgram }) => {
+  const result = await startProgram(emulator.settings, [...args]).ended;
+  expect(result).toEqual({ stdout: "", stderr: usage, exitCode: 2 });
+  expect(emulator.requests).toEqual([]);
 });

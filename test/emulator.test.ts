@@ -5,72 +5,79 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createConnection } from "node:net";
 import { networkInterfaces } from "node:os";
-import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { connect } from "node:tls";
-import { describe, expect } from "vitest";
+import { expect } from "vitest";
+import { decode, sendRequest } from "./cases/requests.ts";
 import { accessKey, authenticate, signIn } from "./emulator/authentication.ts";
-import { foreignId } from "./support/cases.ts";
 import type { Request } from "./emulator/messages.ts";
 import { startEmulator } from "./emulator/server.ts";
 import { issueToken } from "./emulator/tokens.ts";
 import { test } from "./support/fixtures.ts";
-import { decode, send } from "./support/requests.ts";
 
+const oldId = "8:acs:fb387404-ac05-4e3b-9d61-7f1c2a8b5e90_00000000-0000-0000-0000-000000000000";
 const addresses = Object.values(networkInterfaces()).flat();
 const ownAddress = addresses.find((address) => address?.family === "IPv4" && !address.internal)?.address;
 
-describe.concurrent("the emulator", () => {
-  test.skipIf(!ownAddress)("listens only on the loopback interface", async ({ emulator }) => {
-    const socket = createConnection({ host: ownAddress!, port: Number(new URL(emulator.endpoint).port) });
-    await expect(once(socket, "connect")).rejects.toThrow("ECONNREFUSED");
-  });
-
-  test("rejects a sign-in without the value of IDENTITY_HEADER", async ({ emulator }) => {
-    expect(await fetch(emulator.entraSettings.IDENTITY_ENDPOINT)).toMatchObject({ status: 401 });
-  });
-
-  test("accepts a signature up to 5 minutes from its date, and rejects it after that", async ({ onTestFinished }) => {
-    let signed!: Request;
-    const emulator = await startEmulator({
-      intercept(respond, request) {
-        signed = request!;
-        return respond();
-      },
-    });
-    onTestFinished(emulator.stop);
-    await send({ endpoint: emulator.endpoint, accessKey, ca: await readFile(emulator.certificateFile, "utf8") });
-    const date = Date.parse(signed.headers["x-ms-date"]!);
-    for (const direction of [1, -1]) {
-      expect(authenticate(signed, date + direction * 300_000)).toBeUndefined();
-      const body = expect.stringContaining("greater than the allowed margin of 5 minutes.");
-      expect(authenticate(signed, date + direction * 300_001)).toMatchObject({ status: 401, body });
-    }
-  });
-
-  test("responds with 404, not 401, to an ID from an earlier start", async ({ emulator }) => {
-    const oldId = "8:acs:fb387404-ac05-4e3b-9d61-7f1c2a8b5e90_00000000-0000-0000-0000-000000000000";
-    const response = await send(emulator.resource, { method: "DELETE", path: `/identities/${oldId}` });
-    expect(response).toMatchObject({ status: 404, body: expect.stringContaining("IdentityNotFound") });
-  });
-
-  test("sends a body that a fault returns in parts", async ({ emulator }) => {
-    emulator.once("create", () => ({ status: 418, headers: {}, body: Readable.from(["one, ", "two"]) }));
-    expect(await send(emulator.resource)).toMatchObject({ status: 418, body: "one, two" });
-  });
-
-  test("has a certificate for localhost and 127.0.0.1, and uses 127.0.0.1 in its endpoint", async ({ emulator }) => {
-    expect(emulator.endpoint).toMatch(/^https:\/\/127\.0\.0\.1:\d+\/$/);
-    const { subjectAltName } = new X509Certificate(await readFile(emulator.certificateFile));
-    expect(subjectAltName).toBe("DNS:localhost, IP Address:127.0.0.1");
-  });
+test.skipIf(!ownAddress)("the emulator listens only on the loopback interface", async ({ emulator }) => {
+  const socket = createConnection({ host: ownAddress!, port: Number(new URL(emulator.endpoint).port) });
+  await expect(once(socket, "connect")).rejects.toThrow("ECONNREFUSED");
 });
 
-describe.concurrent("an emulator token", () => {
-  test("contains the identity, scopes, and lifetime of the request", async ({ emulator }) => {
-    const [minutes, scopes] = [60, ["voip", "chat.join"]];
-    const request = { createTokenWithScopes: scopes, expiresInMinutes: minutes };
-    const { body } = await send(emulator.resource, { body: JSON.stringify(request) });
+test("the emulator's certificate is for localhost and 127.0.0.1, its endpoint 127.0.0.1", async ({ emulator }) => {
+  expect(emulator.endpoint).toMatch(/^https:\/\/127\.0\.0\.1:\d+\/$/);
+  const { subjectAltName } = new X509Certificate(emulator.resource.ca);
+  expect(subjectAltName).toBe("DNS:localhost, IP Address:127.0.0.1");
+});
+
+test("a sign-in without the value of IDENTITY_HEADER is rejected", async ({ emulator }) => {
+  expect(await fetch(emulator.entraSettings.IDENTITY_ENDPOINT)).toMatchObject({ status: 401 });
+});
+
+test("an ID from an earlier start is unknown, but belongs to the resource", async ({ emulator }) => {
+  const response = await sendRequest(emulator.resource, { method: "DELETE", path: `/identities/${oldId}` });
+  expect(response).toMatchObject({ status: 404, body: expect.stringContaining("IdentityNotFound") });
+});
+
+test("a signature is accepted up to 5 minutes from its date", async ({ onTestFinished }) => {
+  let signed!: Request;
+  const emulator = await startEmulator({
+    intercept(respond, request) {
+      signed = request!;
+      return respond();
+    },
+  });
+  onTestFinished(emulator.stop);
+  await sendRequest({ endpoint: emulator.endpoint, accessKey, ca: await readFile(emulator.certificateFile, "utf8") });
+  const date = Date.parse(signed.headers["x-ms-date"]!);
+  for (const direction of [1, -1]) {
+    expect(authenticate(signed, date + direction * 300_000)).toBeUndefined();
+    const body = expect.stringContaining("greater than the allowed margin of 5 minutes.");
+    expect(authenticate(signed, date + direction * 300_001)).toMatchObject({ status: 401, body });
+  }
+});
+
+test("revoking counts for the tokens of one identity, and new ones can be issued", async ({ emulator }) => {
+  const body = '{"createTokenWithScopes":["chat"]}';
+  for (const _ of [1, 2]) await sendRequest(emulator.resource, { body });
+  const [id] = emulator.identities.keys();
+  await sendRequest(emulator.resource, { path: `/identities/${id}/:revokeAccessTokens` });
+  expect([...emulator.identities.values()]).toEqual([0, 1]);
+  for (const _ of [1, 2]) {
+    await sendRequest(emulator.resource, { path: `/identities/${id}/:issueAccessToken`, body: '{"scopes":["voip"]}' });
+  }
+  expect([...emulator.identities.values()]).toEqual([2, 1]);
+});
+
+test.for([
+  [60, { expiresInMinutes: 60 }],
+  [1440, {}],
+] as const)(
+  "a token for %i minutes contains identity, scopes, and times",
+  async ([minutes, lifetime], { emulator }) => {
+    const scopes = ["voip", "chat.join"];
+    const request = { createTokenWithScopes: scopes, ...lifetime };
+    const { body } = await sendRequest(emulator.resource, { body: JSON.stringify(request) });
     const { identity, accessToken } = JSON.parse(body);
     const [header, claims, signature] = accessToken.token.split(".");
     expect(decode(header)).toMatchObject({ alg: "RS256", typ: "JWT" });
@@ -87,63 +94,52 @@ describe.concurrent("an emulator token", () => {
       iat: exp - minutes * 60,
     });
     expect(Buffer.from(signature, "base64url")).toHaveLength(256); // RSA with 2048 bits
-  });
+  },
+);
 
-  test.for([0, 499, 500, 999])("is not issued in the future, %d ms after a second", async (fraction) => {
-    const { token, expiresOn } = await issueToken(foreignId, ["chat"], 60, 1_800_000_000_000 + fraction);
-    const { iat, exp } = decode(token.split(".")[1]!);
-    expect({ iat, exp }).toEqual({ iat: 1_800_000_000, exp: 1_800_003_600 });
-    expect(Date.parse(expiresOn)).toBe(1_800_003_600_000 + Math.min(fraction, 499)); // rounds to `exp` [inferred]
-  });
+test.for([0, 499, 500, 999])("a token isn't issued in the future, %i ms after a second", async (fraction) => {
+  const { token, expiresOn } = await issueToken(oldId, ["chat"], 60, 1_800_000_000_000 + fraction);
+  const { iat, exp } = decode(token.split(".")[1]!);
+  expect({ iat, exp }).toEqual({ iat: 1_800_000_000, exp: 1_800_003_600 });
+  expect(Date.parse(expiresOn)).toBe(1_800_003_600_000 + Math.min(fraction, 499)); // rounds to `exp` [inferred]
 });
 
-describe.concurrent("a token of Microsoft Entra ID", () => {
+test("a token of Microsoft Entra ID is accepted for an hour, and for the audience of the service only", () => {
   const check = (token: string, now?: number) => {
     const headers = { authorization: `Bearer ${token}` };
     return authenticate({ method: "POST", path: "/identities", query: "", headers, body: Buffer.alloc(0) }, now);
   };
-
-  test("is accepted for an hour and for the audience of the service only", () => {
-    const now = Date.now();
-    const { access_token: token, expires_on: expires } = signIn("https://communication.azure.com/", now);
-    expect(check(token, now)).toBeUndefined();
-    expect(check(token, Number(expires) * 1000 - 1)).toBeUndefined();
-    expect(check(token, Number(expires) * 1000)).toMatchObject({ status: 401 });
-    expect(Number(expires) * 1000 - now).toBeCloseTo(3_600_000, -4);
-    expect(check(signIn("https://communication.azure.com.contoso.com/").access_token)).toMatchObject({ status: 401 });
-    expect(check(`x${token}`)).toMatchObject({ status: 401 });
-  });
+  const now = Date.now();
+  const { access_token: token, expires_on: expires } = signIn("https://communication.azure.com/", now);
+  expect(check(token, now)).toBeUndefined();
+  expect(check(token, Number(expires) * 1000 - 1)).toBeUndefined();
+  expect(check(token, Number(expires) * 1000)).toMatchObject({ status: 401 });
+  expect(Number(expires) * 1000 - now).toBeCloseTo(3_600_000, -4);
+  expect(check(signIn("https://communication.azure.com.contoso.com/").access_token)).toMatchObject({ status: 401 });
+  expect(check(`x${token}`)).toMatchObject({ status: 401 });
 });
 
-describe.concurrent("the emulator with faulty clients", () => {
-  test("survives clients that disconnect or send garbage", async ({ emulator }) => {
-    const half = "POST /identities HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{";
-    const noPath = "GET // HTTP/1.1\r\nHost: x\r\n\r\n";
-    const noEncoding = "GET /%ff%zz HTTP/1.1\r\nHost: x\r\n\r\n";
-    for (const bytes of ["", "POST /iden", half, "\0\0\0", noPath, noEncoding]) {
-      const port = Number(new URL(emulator.endpoint).port);
-      const socket = connect({ host: "127.0.0.1", port, ca: emulator.resource.ca }).on("error", () => {});
-      await once(socket, "secureConnect");
-      socket.write(bytes, () => socket.destroy());
-      await once(socket, "close");
-      expect(await send(emulator.resource)).toMatchObject({ status: 201 });
-    }
-  });
+test("the emulator survives clients that disconnect or send garbage", async ({ emulator }) => {
+  const half = "POST /identities HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{";
+  const noPath = "GET // HTTP/1.1\r\nHost: x\r\n\r\n";
+  const noEncoding = "GET /%ff%zz HTTP/1.1\r\nHost: x\r\n\r\n";
+  for (const bytes of ["", "POST /iden", half, "\0\0\0", noPath, noEncoding]) {
+    const port = Number(new URL(emulator.endpoint).port);
+    const socket = connect({ host: "127.0.0.1", port, ca: emulator.resource.ca }).on("error", () => {});
+    await once(socket, "secureConnect");
+    socket.write(bytes, () => socket.destroy());
+    await once(socket, "close");
+    expect(await sendRequest(emulator.resource)).toMatchObject({ status: 201 });
+  }
+});
 
-  test("reports what isn't HTTP, and responds with 400", async ({ onTestFinished }) => {
-    const codes: (string | undefined)[] = [];
-    const emulator = await startEmulator({ onClientError: ({ code }) => codes.push(code) });
-    onTestFinished(emulator.stop);
-    const { hostname: host, port } = new URL(emulator.endpoint);
-    const socket = connect({ host, port: Number(port), ca: await readFile(emulator.certificateFile) });
-    socket.write("Hello\r\n\r\n");
-    expect(await text(socket)).toMatch(/^HTTP\/1\.1 400 /);
-    expect(codes).toEqual(["HPE_INVALID_METHOD"]);
-  });
-
-  test("responds to 100 requests at once", async ({ emulator }) => {
-    const responses = await Promise.all(Array.from({ length: 100 }, () => send(emulator.resource)));
-    expect(responses.filter(({ status }) => status === 201)).toHaveLength(100);
-    expect(emulator.identities.size).toBe(100);
-  });
+test("the emulator responds with 400 to what isn't HTTP, and reports it", async ({ onTestFinished }) => {
+  const codes: (string | undefined)[] = [];
+  const emulator = await startEmulator({ onClientError: ({ code }) => codes.push(code) });
+  onTestFinished(emulator.stop);
+  const { hostname: host, port } = new URL(emulator.endpoint);
+  const socket = connect({ host, port: Number(port), ca: await readFile(emulator.certificateFile) });
+  socket.write("Hello\r\n\r\n");
+  expect(await text(socket)).toMatch(/^HTTP\/1\.1 400 /);
+  expect(codes).toEqual(["HPE_INVALID_METHOD"]);
 });

@@ -1,154 +1,144 @@
 // For every failure: the exit code is 1, nothing is left behind, no secret is shown, and a few lines say what to do.
 
-import { describe, expect } from "vitest";
+import { once } from "node:events";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { generate } from "selfsigned";
+import { expect } from "vitest";
 import { accessKey } from "./emulator/authentication.ts";
-import { callOf, calls, hint, reportBefore } from "./support/calls.ts";
-import { expectFailure, startProxy } from "./support/failures.ts";
+import { failureOf, startProxy } from "./support/failures.ts";
 import { cutOff, error, type Fault, htmlPage, lostResponse, notJson, reset, respondWith } from "./support/faults.ts";
 import { test, type TestEmulator } from "./support/fixtures.ts";
 
 const requestId = expect.stringMatching(/^Request ID: [\da-f-]{36}$/);
-const busy = "Check the network, or try again later: the service might be busy.";
-const network = "Check the endpoint, network, and proxy.";
-const notAcs = "The response isn't from ACS: check the endpoint and proxy.";
+const denied = error(401, "Denied", "Denied by the resource provider.");
+const forbidden = error(403, "Forbidden", "No.");
 // Without a header that sets the delay, the SDK takes seconds for its four attempts.
 const soon = { "retry-after-ms": "1" };
 
-describe.concurrent("the cleanup", () => {
-  test("lists the identities that it can't delete", async ({ emulator, runProgram }) => {
-    emulator.always("delete", error(403, "Forbidden", "Not for you."));
-    const lines = expectFailure(await runProgram(emulator.settings));
-    const left = [...emulator.identities.keys()].join(", ");
-    expect(lines.at(-1)).toBe(`Couldn't confirm that these identities were deleted: ${left}`);
-  });
+// The slowest tests come first, so that the others run while they wait.
+const network = "Check the endpoint, network, and proxy.";
+const certificate = "Check the clock. For a proxy or emulator, set NODE_EXTRA_CA_CERTS to a PEM file.";
+const keyFor = (endpoint: string) => ({
+  COMMUNICATION_SERVICES_CONNECTION_STRING: `endpoint=${endpoint};accesskey=${accessKey}`,
+});
+const withFault = (fault: Fault) => (emulator: TestEmulator) => {
+  emulator.always("create", fault);
+  return emulator.settings;
+};
+const untrusted = ({ settings }: TestEmulator) => ({ ...settings, NODE_EXTRA_CA_CERTS: "" });
+const unknownHost = () => keyFor("https://Nobody.invalid/");
+const closedPort = () => keyFor("https://127.0.0.1:1/");
 
-  test("treats an unknown identity as deleted", async ({ emulator, runProgram }) => {
-    emulator.once("delete", lostResponse); // The SDK repeats the request, and the service responds with a 404.
-    const lines = expectFailure(await runProgram(emulator.settings));
-    expect(lines[0]).toContain("404 IdentityNotFound Provided identity doesn't exist.");
-    expect(lines.at(-1), hint).toBe(reportBefore(callOf("Delete the identities")));
-    expect(emulator.identities.size).toBe(0);
-  });
+const requests: [name: string, settings: (emulator: TestEmulator) => object, message: string, advice: string][] = [
+  ["a reset connection", withFault(reset), " for 127.0.0.1:<n>: ECONNRESET socket hang up", network],
+  ["a broken response", withFault(cutOff), " at program.mjs:<n>: PARSE_ERROR Error reading response", network],
+  ["an unknown host", unknownHost, " for nobody.invalid: getaddrinfo ENOTFOUND", network],
+  ["a closed port", closedPort, " for 127.0.0.1:<n>: connect ECONNREFUSED", network],
+  ["an untrusted certificate", untrusted, " for 127.0.0.1:<n>: DEPTH_ZERO_SELF_SIGNED_CERT self-", certificate],
+];
+test.for(requests)("%s is explained", async ([, settings, message, advice], { emulator, startProgram }) => {
+  const [first = "", ...others] = await failureOf(startProgram(settings(emulator)));
+  expect(first.replace(/:\d+/, ":<n>")).toContain(`"Create an identity" failed${message}`);
+  expect(others).toEqual([advice, "No identities to delete."]);
 });
 
-describe.concurrent("a failure", () => {
-  test.for(calls.map((row, index) => ({ ...row, call: index + 1 })))(
-    "of call $call ($step) is explained, and nothing is left behind",
-    async ({ step, call }, { emulator, runProgram }) => {
-      emulator.always(call, error(400, "ValidationError", "Wrong."));
-      const lines = expectFailure(await runProgram(emulator.settings));
-      const { host } = new URL(emulator.endpoint);
-      // Both identities are noted until the last step has succeeded.
-      expect(lines, hint).toEqual([
-        `"${step}" failed for ${host}: 400 ValidationError Wrong.`,
-        requestId,
-        reportBefore(call),
-      ]);
-      expect(emulator.identities.size).toBe(0);
-    },
-  );
-
-  test("is avoided when a 503 or a 429 doesn't last", async ({ emulator, runProgram }) => {
-    emulator.once(1, error(503, "ServiceUnavailable", "Busy.", soon));
-    emulator.once(4, error(429, "TooManyRequests", "Slow down.", soon));
-    expect(await runProgram(emulator.settings)).toMatchObject({ exitCode: 0, stderr: "" });
-    expect(emulator.requests.filter(({ call }) => call === 1 || call === 4)).toHaveLength(4);
-  });
+test("a certificate of an unknown authority is explained", async ({ startProgram, onTestFinished }) => {
+  const options = { keyType: "ec", algorithm: "sha256" } as const;
+  const authority = await generate([{ name: "commonName", value: "authority" }], options);
+  const ca = { key: authority.private, cert: authority.cert };
+  const { private: key, cert } = await generate([{ name: "commonName", value: "localhost" }], { ...options, ca });
+  const server = createServer({ key, cert }).listen(0, "127.0.0.1");
+  onTestFinished(() => void server.close());
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const [first, advice] = await failureOf(startProgram(keyFor(`https://127.0.0.1:${port}/`)));
+  expect(first).toContain(`failed for 127.0.0.1:${port}: UNABLE_TO_VERIFY_LEAF_SIGNATURE unable to verify`);
+  expect(advice).toBe(certificate);
 });
 
-describe.concurrent("a response", () => {
-  const denied = error(401, "Denied", "Denied by the resource provider.");
-  const foreign = error(401, "IdentityNotOwned", "Provided identity doesn't belong to the resource.");
-  const role = "Assign a role, such as Contributor, or use az login --tenant.";
-  const key = "Check the clock, and whether the key is current and belongs to this resource.";
-  const networking = "Check the networking settings of the resource.";
-  const gateway = respondWith(404, { error: { code: 404, message: { text: "No route." } } });
-  const long = "Wrong after 14003 ms.".padEnd(1000, "x");
-
-  const responses: [name: string, "settings" | "entraSettings", Fault, message: string, advice?: string][] = [
-    ["a rejected key", "settings", denied, "401 Denied by the resource provider.", key],
-    ["a missing role", "entraSettings", denied, "401 Denied by the resource provider.", role],
-    ["a forbidden request", "entraSettings", error(403, "Forbidden", "No."), "403 Forbidden No.", role],
-    ["blocked access", "settings", error(403, "Forbidden", "No."), "403 Forbidden No.", networking],
-    ["a proxy that wants a password", "settings", respondWith(407, ""), "407", notAcs],
-    ["a page from elsewhere", "settings", htmlPage(404), "404 <html>", notAcs],
-    ["text that isn't JSON", "settings", notJson, "200 PARSE_ERROR Error ", notAcs],
-    [
-      "100,000 blanks",
-      "settings",
-      respondWith(404, `Wait.\x1b[2J\x07${" ".repeat(100_000)}${"\x1b]".repeat(100_000)}`),
-      "404 Wait.",
-      notAcs,
-    ],
-    ["an outage page", "settings", htmlPage(503, soon), "503 <html>", busy],
-    ["429 without Retry-After", "settings", error(429, "TooManyRequests", "No."), "429 TooManyRequests No.", busy],
-    [
-      "a long message with a token",
-      "settings",
-      error(400, "Odd", `Not eyJhbGciOi.x! ${long}`),
-      "400 Odd Not <token>! ",
-    ],
-    ["a code with a line", "settings", error(400, "Odd\r\nIdentities deleted: 7", "eyJhbGciOi.x"), "400 Odd"],
-    ["an error in another format", "settings", gateway, "404 404 [object Object]"],
-  ];
-  test.for(responses)("is explained: %s", async ([, kind, fault, message, advice], { emulator, runProgram }) => {
-    emulator.always(1, fault);
-    const [first = "", ...others] = expectFailure(await runProgram(emulator[kind]));
-    expect(first).toContain(`"Create an identity" failed for ${new URL(emulator.endpoint).host}: ${message}`);
-    expect(first.length).toBeLessThan(400);
-    expect(others).toEqual([requestId, ...(advice ? [advice] : []), reportBefore(1)]);
-  });
-
-  test.for([
-    ["another resource's identity", "settings", foreign],
-    ["a denied request after a successful one", "entraSettings", denied],
-  ] as const)("has no advice: %s", async ([, kind, fault], { emulator, runProgram }) => {
-    emulator.always(2, fault);
-    const lines = expectFailure(await runProgram(emulator[kind]));
-    expect(lines.slice(1), hint).toEqual([requestId, reportBefore(2)]);
-  });
+test("a certificate for another host is explained", async ({ emulator, startProgram, onTestFinished }) => {
+  const proxy = await startProxy(emulator);
+  onTestFinished(proxy.close);
+  const settings = { ...emulator.settings, ...keyFor("https://other.invalid/"), HTTPS_PROXY: proxy.url };
+  const [first, advice] = await failureOf(startProgram(settings));
+  expect(first).toContain("failed for other.invalid: ERR_TLS_CERT_ALTNAME_INVALID Hostname/IP does not match");
+  expect(advice).toBe("The certificate is for another host: check the endpoint and proxy.");
 });
 
-describe.concurrent("a request without a response", () => {
-  const withEndpoint = (endpoint: string) => ({
-    COMMUNICATION_SERVICES_CONNECTION_STRING: `endpoint=${endpoint};accesskey=${accessKey}`,
-  });
-  const withFault = (fault: Fault) => (emulator: TestEmulator) => {
-    emulator.always(1, fault);
-    return emulator.settings;
-  };
-  const certificate = "Check the clock. For a proxy or emulator, set NODE_EXTRA_CA_CERTS to a PEM file.";
-  const untrusted = ({ settings }: TestEmulator) => ({ ...settings, NODE_EXTRA_CA_CERTS: "" });
+const busy = "Check the network, or try again later: the service might be busy.";
+const notAcs = "The response isn't from ACS: check the endpoint and proxy.";
+const role = "Assign a role, such as Contributor, or use az login --tenant.";
+const rejectedKey = "Check the clock, and whether the key is current and belongs to this resource.";
+const networking = "Check the networking settings of the resource.";
+const longMessage = `Not eyJhbGciOi.x! ${"Wrong after 14003 ms.".padEnd(1000, "x")}`;
+const blanks = `Wait.\x1b[2J\x07${" ".repeat(100_000)}${"\x1b]".repeat(100_000)}`;
+const otherFormat = { error: { code: 404, message: { text: "No route." } } };
 
-  const requests: [name: string, settings: (emulator: TestEmulator) => object, message: string, advice: string][] = [
-    ["a reset connection", withFault(reset), " for 127.0.0.1:<number>: ECONNRESET socket hang up", network],
-    [
-      "a broken response",
-      withFault(cutOff),
-      " at program.mjs:<number>: PARSE_ERROR Error reading response as text: aborted",
-      network,
-    ],
-    [
-      "an unknown host",
-      () => withEndpoint("https://Nobody.invalid/"),
-      " for nobody.invalid: getaddrinfo ENOTF",
-      network,
-    ],
-    ["a closed port", () => withEndpoint("https://127.0.0.1:1/"), " for 127.0.0.1:<number>: connect ECONNREF", network],
-    ["an untrusted certificate", untrusted, " for 127.0.0.1:<number>: DEPTH_ZERO_SELF_SIGNED_CERT self-", certificate],
-  ];
-  test.for(requests)("is explained: %s", async ([, settings, message, advice], { emulator, runProgram }) => {
-    const [first = "", ...others] = expectFailure(await runProgram(settings(emulator)));
-    expect(first.replace(/:\d+/, ":<number>")).toContain(`"Create an identity" failed${message}`);
-    expect(others).toEqual([advice, reportBefore(1)]);
-  });
+const responses: [name: string, "settings" | "entraSettings", Fault, message: string, advice?: string][] = [
+  ["an outage page", "settings", htmlPage(500), "500 <html>", busy],
+  ["a rejected key", "settings", denied, "401 Denied by the resource provider.", rejectedKey],
+  ["a missing role", "entraSettings", denied, "401 Denied by the resource provider.", role],
+  ["a forbidden request", "entraSettings", forbidden, "403 Forbidden No.", role],
+  ["blocked access", "settings", forbidden, "403 Forbidden No.", networking],
+  ["a proxy that wants a password", "settings", respondWith(407, ""), "407", notAcs],
+  ["a page from elsewhere", "settings", htmlPage(404), "404 <html>", notAcs],
+  ["text that isn't JSON", "settings", notJson, "200 PARSE_ERROR Error ", notAcs],
+  ["a text of 100,000 blanks and control characters", "settings", respondWith(404, blanks), "404 Wait.", notAcs],
+  ["a limit on requests", "settings", error(429, "TooManyRequests", "No.", soon), "429 TooManyRequests No.", busy],
+  ["a long message with a token", "settings", error(400, "Odd", longMessage), "400 Odd Not <token>! "],
+  ["a code of two lines", "settings", error(400, "Odd\r\nIdentities deleted: 7", "eyJhbGciOi.x"), "400 Odd"],
+  ["an error in another format", "settings", respondWith(404, otherFormat), "404 404 [object Object]"],
+];
+test.for(responses)("%s is explained", async ([, kind, fault, message, advice], { emulator, startProgram }) => {
+  emulator.always("create", fault);
+  const [first = "", ...others] = await failureOf(startProgram(emulator[kind]));
+  expect(first).toContain(`"Create an identity" failed for ${new URL(emulator.endpoint).host}: ${message}`);
+  expect(first.length).toBeLessThan(400);
+  expect(others).toEqual([requestId, ...(advice ? [advice] : []), "No identities to delete."]);
+});
 
-  test("is explained: a certificate for another host", async ({ emulator, runProgram, onTestFinished }) => {
-    const proxy = await startProxy(emulator);
-    onTestFinished(proxy.close);
-    const settings = { ...emulator.settings, ...withEndpoint("https://other.invalid/"), HTTPS_PROXY: proxy.url };
-    const [first, ...others] = expectFailure(await runProgram(settings));
-    expect(first).toContain("failed for other.invalid: ERR_TLS_CERT_ALTNAME_INVALID Hostname/IP does not match");
-    expect(others).toEqual(["The certificate is for another host: check the endpoint and proxy.", reportBefore(1)]);
-  });
+test.for([
+  ["another resource's identity", "settings", error(401, "IdentityNotOwned", "Not owned.")],
+  ["a request that is denied after another was accepted", "entraSettings", denied],
+] as const)("%s is no reason to check settings", async ([, kind, fault], { emulator, startProgram }) => {
+  emulator.once("issue", fault);
+  const [, ...others] = await failureOf(startProgram(emulator[kind]));
+  expect(others).toEqual([requestId, emulator.report()]);
+});
+
+test.for([
+  ["Create an identity", "create"],
+  ["Create an identity with a token", "create 2"],
+  ["Revoke access tokens", "revoke"],
+  ["Delete the identities", "delete 2"],
+] as const)("a failure of the step %s leaves nothing behind", async ([step, target], { emulator, startProgram }) => {
+  emulator.once(target, error(400, "ValidationError", "Wrong."));
+  const lines = await failureOf(startProgram(emulator.settings));
+  const { host } = new URL(emulator.endpoint);
+  const reason = `"${step}" failed for ${host}: 400 ValidationError Wrong.`;
+  expect(lines).toEqual([reason, requestId, emulator.report()]);
+  expect(emulator.identities.size).toBe(0);
+});
+
+test("a 503 or a 429 that doesn't last is no failure", async ({ emulator, startProgram }) => {
+  emulator.once("create", error(503, "ServiceUnavailable", "Busy.", soon));
+  emulator.once("revoke", error(429, "TooManyRequests", "Slow down.", soon));
+  expect(await startProgram(emulator.settings).ended).toMatchObject({ stderr: "", exitCode: 0 });
+  expect(emulator.requests.filter(({ operation }) => ["create", "revoke"].includes(operation))).toHaveLength(5);
+});
+
+test("identities that can't be deleted are listed", async ({ emulator, startProgram }) => {
+  emulator.always("delete", forbidden);
+  const lines = await failureOf(startProgram(emulator.settings));
+  const left = [...emulator.identities.keys()].join(", ");
+  expect(lines.at(-1)).toBe(`Couldn't confirm that these identities were deleted: ${left}`);
+});
+
+test("an identity that the service doesn't know counts as deleted", async ({ emulator, startProgram }) => {
+  emulator.once("delete", lostResponse); // The SDK repeats the request, and the service responds with a 404.
+  const lines = await failureOf(startProgram(emulator.settings));
+  expect(lines[0]).toContain("404 IdentityNotFound Provided identity doesn't exist.");
+  expect(lines.at(-1)).toBe(emulator.report());
+  expect(emulator.identities.size).toBe(0);
 });

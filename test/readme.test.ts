@@ -1,150 +1,122 @@
 // Checks that the README shows the code and output of the real program, and that a reader can build it from the page.
 
-import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { describe, expect } from "vitest";
-import { hint, steps } from "./support/calls.ts";
+import { expect } from "vitest";
+import { mask, snippets, update } from "./support/docs.ts";
 import { programFile, root } from "./support/environment.ts";
-import { error } from "./support/faults.ts";
+import { delay, error } from "./support/faults.ts";
 import { test } from "./support/fixtures.ts";
-import { mask } from "./support/output.ts";
-import { hasSignals, nodeOptions, type Processes, type RunOptions } from "./support/processes.ts";
-import { snippets, update } from "./tools/docs.ts";
+import { nodeOptions } from "./support/processes.ts";
 
-const readFromRoot = (name: string) => readFile(join(root, name), "utf8");
+const readme = await readFile(join(root, "README.md"), "utf8");
+const program = await readFile(programFile, "utf8");
+const node = [process.execPath, ...nodeOptions];
+const signedIn = { headers: { cookie: "theme=dark; user=example" } };
 
 /** Returns the code blocks of the README that begin with this line, in order. */
-async function blocks(firstLine: RegExp): Promise<string[]> {
-  const readme = await readFromRoot("README.md");
+function blocks(firstLine: RegExp): string[] {
   return [...readme.matchAll(new RegExp(`^\`\`\`${firstLine.source}\n([^]*?)^\`\`\`$`, "gm"))].map(([, code]) => code!);
 }
 
-/** Returns the program that a reader builds from the page: the skeleton, with the snippets in place of its comment. */
-async function buildProgram(): Promise<string> {
-  const [skeleton = ""] = await blocks(/ts issue-access-tokens\.ts/);
-  const code = (await blocks(/ts \w+/)).join("\n");
-  return skeleton.replace(/ *\/\/ Quickstart code goes here\n/, () => code);
-}
-
-/** Saves the code block of this name, such as `server.ts`, in a folder, and returns the path of the file. */
-async function copyBlock(name: string, folder: string): Promise<string> {
-  const [code = ""] = await blocks(new RegExp(`ts ${name}`));
-  await writeFile(join(folder, name), code);
+/** Saves what a reader copies from the page: the server, the client, or the program, from its skeleton and snippets. */
+async function copyCode(name: string, folder: string): Promise<string> {
+  const [code = ""] = blocks(new RegExp(`ts ${name}`));
+  const steps = blocks(/ts \w+/).join("\n");
+  await writeFile(
+    join(folder, name),
+    code.replace(/ *\/\/ Quickstart code goes here\n/, () => steps),
+  );
   return join(folder, name);
 }
 
-/** Starts a server on a free port, and returns its process and the URL of its tokens when it listens. */
-async function serve(processes: Processes, program: string[], options: RunOptions) {
-  let child!: ChildProcess;
-  const settings = { ...options.settings, PORT: "0" };
-  const onStart = (started: ChildProcess) => (child = started);
-  const ended = processes.run([process.execPath, ...nodeOptions, ...program], { ...options, settings, onStart });
-  const failed = ended.then(({ stderr }) => Promise.reject(new Error(`The server ended: ${stderr}`)));
-  failed.catch(() => {}); // It also ends after the test.
-  const [line] = await Promise.race([once(child.stdout!, "data"), failed]);
-  return { child, ended, url: `http://localhost:${/port: (\d+)/.exec(String(line))?.[1]}/api/access-token` };
-}
+test("the README shows the program's code and output (if not, run npm run docs)", async ({
+  emulator,
+  start,
+  expect,
+}) => {
+  const names = [...snippets(program).keys()].filter((name) => name !== "imports"); // The skeleton contains these.
+  const hint = "Give each snippet of the program a code block in README.md that begins with ```ts and its name";
+  expect(readme.match(/(?<=^```ts )\w+$/gm), hint).toEqual(names);
+  emulator.once("issue 2", delay(1000)); // Tokens of one second are identical.
+  const options = { settings: emulator.settings, input: "\n".repeat(20) };
+  const { stdout, stderr, exitCode } = await start([...node, programFile, "--step"], options).ended;
+  expect(exitCode, stderr).toBe(0);
+  await expect(update(readme, program, stdout, stderr)).toMatchFileSnapshot("../README.md");
+});
 
-describe.concurrent("the README", () => {
-  test("shows the program's snippets, output, and first step (if not, run npm run docs)", async ({ emulator, run }) => {
-    const readme = await readFromRoot("README.md");
-    const program = [process.execPath, ...nodeOptions, programFile, "--step"];
-    const { stdout, stderr } = await run(program, { settings: emulator.settings, input: "\n".repeat(20) });
-    expect(update(readme, await readFile(programFile, "utf8"), stdout, stderr)).toBe(readme);
-  });
+test("a reader can build a program that prints the output", async ({ emulator, project, start }) => {
+  const file = await copyCode("issue-access-tokens.ts", project);
+  const { stdout, ...others } = await start([...node, file], { settings: emulator.settings }).ended;
+  expect(mask(stdout)).toBe(mask(blocks(/console output/)[0]!));
+  expect(others).toEqual({ stderr: "", exitCode: 0 });
+  expect(emulator.identities.size).toBe(0);
+  const stderr = expect.stringContaining("Invalid URL"); // as the page says, without settings
+  expect(await start([...node, file]).ended).toMatchObject({ stderr, exitCode: 1 });
+});
 
-  test("lets a reader build a program that prints the output, and fails with a wrong key", async ({
-    clone,
-    emulator,
-    run,
-  }) => {
-    const file = join(clone, "issue-access-tokens.ts");
-    await writeFile(file, await buildProgram());
-    const program = [process.execPath, ...nodeOptions, file];
-    const result = await run(program, { settings: emulator.settings });
-    const [transcript = ""] = await blocks(/console output/);
-    expect({ ...result, stdout: mask(result.stdout) }).toEqual({ exitCode: 0, stderr: "", stdout: mask(transcript) });
-    expect(emulator.identities.size).toBe(0);
+test("the program, server, and client of a reader type-check", async ({ project, start }) => {
+  const names = ["issue-access-tokens.ts", "server.ts", "client.ts"];
+  const files = await Promise.all(names.map((name) => copyCode(name, project)));
+  const config = {
+    extends: "./tsconfig.json",
+    compilerOptions: { target: "es2017", lib: ["es2017"] },
+    files,
+    include: [],
+  };
+  await writeFile(join(project, "reader.json"), JSON.stringify(config));
+  const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+  const options = ["--project", "reader.json", "--noImplicitReturns", "--noUnusedLocals"];
+  const result = await start([process.execPath, tsc, ...options], { cwd: project }).ended;
+  expect(result).toEqual({ stdout: "", stderr: "", exitCode: 0 });
+});
 
-    const wrongKey = `endpoint=${emulator.endpoint};accesskey=d3Jvbmc=`;
-    const settings = { ...emulator.settings, COMMUNICATION_SERVICES_CONNECTION_STRING: wrongKey };
-    const { exitCode, stderr } = await run(program, { settings });
-    expect(exitCode).toBe(1);
-    expect(stderr).toContain("Denied by the resource provider.");
-  });
+test("the server issues tokens to signed-in users, and doesn't pass on errors", async ({
+  emulator,
+  project,
+  start,
+}) => {
+  emulator.once("issue", error(401, "Denied", "Denied by the resource provider."));
+  const settings = { ...emulator.settings, PORT: "0" };
+  const { output, prints } = start([...node, await copyCode("server.ts", project)], { settings });
+  await prints("port: ");
+  const url = `http://localhost:${/port: (\d+)/.exec(output.stdout)?.[1]}/api/access-token`;
+  expect((await fetch(url)).status).toBe(401);
+  const failed = await fetch(url, signedIn);
+  expect([failed.status, await failed.text()]).toEqual([500, ""]);
+  const response = await fetch(url, signedIn);
+  expect(await response.json()).toEqual({ token: emulator.tokens[0]!.token });
+  expect(response.headers.get("cache-control")).toBe("no-store");
+  expect(emulator.requests.at(-1)!.body).toBe('{"scopes":["voip","chat"]}');
+  expect((await fetch(new URL("/favicon.ico", url), signedIn)).status).toBe(404);
+  expect(emulator.identities.size).toBe(1);
+});
 
-  test("shows a program, a server, and a client that type-check", async ({ clone, run }) => {
-    await writeFile(join(clone, "issue-access-tokens.ts"), await buildProgram());
-    for (const name of ["server.ts", "client.ts"]) await copyBlock(name, clone);
-    const options = ["--target", "es2017", "--lib", "es2017", "--noImplicitReturns", "--noUnusedLocals"];
-    const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
-    const result = await run([process.execPath, tsc, ...options], { cwd: clone });
-    expect(result).toEqual({ exitCode: 0, stdout: "", stderr: "" });
-  });
-
-  const signedIn = { headers: { cookie: "theme=dark; user=example" } };
-
-  test("shows a server that npm run local starts, with a token for a signed-in user", async ({ clone, processes }) => {
-    const command = ["test/tools/local.ts", await copyBlock("server.ts", clone)];
-    const { child, ended, url } = await serve(processes, command, { cwd: root });
-    expect((await fetch(url)).status).toBe(401);
-    expect(await (await fetch(url, signedIn)).json()).toEqual({ token: expect.stringMatching(/^eyJ/) });
-    if (!hasSignals) return;
-    child.kill("SIGTERM");
-    expect(await ended).toMatchObject({ exitCode: 143 }); // 128 and the number of the signal that ended the server
-  });
-
-  test("shows a server that survives an error of ACS and doesn't pass it on", async ({
-    clone,
-    emulator,
-    processes,
-  }) => {
-    const { settings } = emulator;
-    const { url } = await serve(processes, [await copyBlock("server.ts", clone)], { settings });
-    emulator.once("issue", error(401, "Denied", "Denied by the resource provider."));
-    const failed = await fetch(url, signedIn);
-    expect([failed.status, await failed.text()]).toEqual([500, ""]);
-    const response = await fetch(url, signedIn);
-    expect(await response.json()).toEqual({ token: emulator.tokens[0]!.token });
-    expect(response.headers.get("cache-control")).toBe("no-store");
-    expect(emulator.requests.at(-1)!.body).toBe('{"scopes":["voip","chat"]}');
-    expect((await fetch(new URL("/favicon.ico", url), signedIn)).status).toBe(404);
-    expect(emulator.identities.size).toBe(1);
-  });
-
-  test("shows a client whose failures its caller catches, and which repeats a failed refresh", async ({
-    clone,
-    run,
-  }) => {
-    const issue = (seconds: number) => {
-      const claims = JSON.stringify({ exp: Math.floor(Date.now() / 1000) + seconds });
-      tokens.push(`e30.${Buffer.from(claims).toString("base64url")}.`);
-      return [200, JSON.stringify({ token: tokens.at(-1) })] as const;
-    };
-    const tokens: string[] = [];
-    const failure = [500, "Try again."] as const;
-    const page = [200, "<html>Welcome</html>"] as const;
-    // The first token is refreshed after half of its lifetime.
-    const respond = [
-      () => [401, ""] as const,
-      () => failure,
-      () => page,
-      () => issue(3),
-      () => failure,
-      () => issue(86_400),
-    ];
-    const server = createServer(({ url }, response) => {
-      const [status, body] = (url === "/api/access-token" && respond.shift()?.()) || [404, ""];
-      response.writeHead(status).end(body);
-    }).listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    await copyBlock("client.ts", clone);
-    const program = `import { createCredential } from "./client.ts";
+test("the client's caller catches failures, and a failed refresh is repeated", async ({ project, start }) => {
+  const tokens: string[] = [];
+  const issue = (seconds: number) => {
+    const claims = JSON.stringify({ exp: Math.floor(Date.now() / 1000) + seconds });
+    tokens.push(`e30.${Buffer.from(claims).toString("base64url")}.`);
+    return [200, JSON.stringify({ token: tokens.at(-1) })] as const;
+  };
+  const [denied, failure, page] = [
+    [401, ""],
+    [500, "Try again."],
+    [200, "<html>Welcome</html>"],
+  ] as const;
+  // The first token is refreshed after half of its lifetime.
+  const responses = [() => denied, () => failure, () => page, () => issue(3), () => failure, () => issue(86_400)];
+  const server = createServer(({ url }, response) => {
+    const [status, body] = (url === "/api/access-token" && responses.shift()?.()) || [404, ""];
+    response.writeHead(status).end(body);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await copyCode("client.ts", project);
+  const main = `import { createCredential } from "./client.ts";
 const { fetch } = globalThis;
 globalThis.fetch = (path) => fetch(new URL(String(path), "${origin}")); // In a browser, a URL can be relative.
 for (let i = 0; i < 3; i++) console.log(await createCredential().catch((error) => error.message));
@@ -154,39 +126,25 @@ while ((await credential.getToken()).token === token) await new Promise((resolve
 console.log(token);
 console.log((await credential.getToken()).token);
 credential.dispose();`;
-    await writeFile(join(clone, "page.ts"), program);
-    const { exitCode, stdout, stderr } = await run([process.execPath, ...nodeOptions, join(clone, "page.ts")]);
-    server.close();
-    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
-    const failed = "The server returned no access token:";
-    const messages = [`${failed} 401`, `${failed} 500`, expect.stringContaining("JSON")];
-    expect(stdout.trimEnd().split("\n")).toEqual([...messages, ...tokens]);
-  });
-
-  test("names the minimum Node version", async () => {
-    const readme = await readFromRoot("README.md");
-    const { engines } = JSON.parse(await readFromRoot("package.json"));
-    for (const version of engines.node.match(/\d+\.\d+(?=\.0)/g)) expect(readme).toContain(version);
-  });
-
-  test("has a diagram with all steps", async () => {
-    const numbers = (await readFromRoot("README.md")).match(/(?<=^    Server->>ACS: )\d+/gm);
-    expect(numbers, `${hint}, and the diagram in README.md`).toEqual(steps.map((_step, index) => String(index + 1)));
-  });
+  await writeFile(join(project, "page.ts"), main);
+  const { stdout, ...others } = await start([...node, join(project, "page.ts")]).ended;
+  server.close();
+  const failed = "The server returned no access token:";
+  const messages = [`${failed} 401`, `${failed} 500`, expect.stringContaining("JSON")];
+  expect(stdout.trimEnd().split("\n")).toEqual([...messages, ...tokens]);
+  expect(others).toEqual({ stderr: "", exitCode: 0 });
 });
 
-describe.concurrent("CONTRIBUTING.md", () => {
-  test("names all tags", async () => {
-    const tags = [...snippets(await readFile(programFile, "utf8")).keys()];
-    const [list = ""] = /(?<=The tags are ).+?\./.exec(await readFromRoot(".github/CONTRIBUTING.md")) ?? [];
-    expect(list.match(/\w+(?=`)/g), "If you changed the tags, change the list in .github/CONTRIBUTING.md").toEqual(
-      tags,
-    );
-  });
+test("the README names the minimum Node version, and a diagram shows each step", async () => {
+  const { engines } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
+  for (const version of engines.node.match(/\d+\.\d+(?=\.0)/g)) expect(readme).toContain(version);
+  const numbers = readme.match(/(?<=^    Server->>ACS: )\d+/gm);
+  const steps = program.match(/^  await startStep/gm)!.slice(1);
+  expect(numbers, "Show each step in the diagram in README.md").toEqual(steps.map((_step, index) => `${index + 1}`));
+});
 
-  test("names only existing scripts, as does the README", async () => {
-    const pages = await Promise.all(["README.md", ".github/CONTRIBUTING.md"].map(readFromRoot));
-    const { scripts } = JSON.parse(await readFromRoot("package.json"));
-    expect(Object.keys(scripts)).toEqual(expect.arrayContaining(pages.join().match(/(?<=npm run )\w+/g)!));
-  });
+test("the pages name only existing scripts", async () => {
+  const pages = readme + (await readFile(join(root, ".github", "CONTRIBUTING.md"), "utf8"));
+  const { scripts } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
+  expect(Object.keys(scripts)).toEqual(expect.arrayContaining(pages.match(/(?<=npm run )\w+/g)!));
 });

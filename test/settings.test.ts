@@ -1,9 +1,8 @@
 // Tests of the settings that the program accepts and rejects.
 
-import type { ChildProcess } from "node:child_process";
 import { copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect } from "vitest";
+import { expect } from "vitest";
 import { programFile, root } from "./support/environment.ts";
 import { test } from "./support/fixtures.ts";
 
@@ -20,79 +19,67 @@ ${keyName}="endpoint=https://<resource>.communication.azure.com/;accesskey=<key>
 ${endpointName}="https://<resource>.communication.azure.com/"
 `;
 
-describe.concurrent("invalid settings", () => {
-  const wrongForm = "isn't in the following form.";
-  const noKey = "has no access key. In a shell, set it in quotes.";
-  const otherName = `contains a connection string, but the program reads ${keyName}.`;
-  test.for([
-    [keyName, `endpoint=${host}/;accesskey=<key>`, "still contains placeholders. Replace <resource> and <key>."],
-    [keyName, `endpoint=${host}/`, noKey],
-    [keyName, `endpoint=https://${key}/;accesskey=${key}`, wrongForm],
-    [keyName, `endpoint=https://contoso.com:99999/;accesskey=${key}`, wrongForm],
-    [endpointName, `\ufeff${host}/`, wrongForm],
-    [endpointName, `${host}/identities?api-version=2023-10-01`, wrongForm],
-    [endpointName, connectionString, otherName],
-    ["ResourceConnectionString", connectionString, otherName],
-  ] as const)("are explained without a value: %s=%s", async ([name, value, problem], { runProgram, clone }) => {
-    const { exitCode, stdout, stderr } = await runProgram({ [name]: value }, [], { cwd: clone });
-    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
-    expect(stderr.startsWith(`${name} ${problem}${forms}`)).toBe(true);
-    expect(stderr).not.toMatch(/UNMISTAKABLE|contoso/i);
-  });
-
-  test("are explained when neither variable is set, one is empty, or .env isn't UTF-8", async ({
-    runProgram,
-    clone,
-  }) => {
-    const nothing =
-      /^Found no settings in the environment or in .*\.env\.\nSet one of these variables .* file \(UTF-8\)\./;
-    const stderr = expect.stringMatching(nothing);
-    expect(await runProgram({}, [], { cwd: clone })).toEqual({ exitCode: 2, stdout: "", stderr });
-    expect(await runProgram({ [keyName]: " " }, [], { cwd: clone })).toEqual({ exitCode: 2, stdout: "", stderr });
-    const setting = `\ufeff${keyName}="endpoint=${host}/;accesskey=${key}"\r\n`;
-    await writeFile(join(clone, ".env"), setting, "utf16le"); // like > in Windows PowerShell
-    expect(await runProgram({}, [], { cwd: clone })).toEqual({ exitCode: 2, stdout: "", stderr });
-  });
-
-  test("are explained when .env is the unchanged .env.example", async ({ clone, runProgram }) => {
-    await copyFile(join(root, ".env.example"), join(clone, ".env"));
-    const { exitCode, stderr } = await runProgram({}, [], { cwd: clone });
-    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringContaining("contains placeholders") });
-  });
-
-  test("that only the SDK rejects are explained, and nothing is sent", async ({ emulator, runProgram }) => {
-    const settings = {
-      ...emulator.entraSettings,
-      [endpointName]: "https://[::1]:8443/",
-      AZURE_TOKEN_CREDENTIALS: "typo",
-    };
-    const credentials = await runProgram(settings);
-    expect(credentials).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("AZURE_TOKEN_CREDENTIALS") });
-    const proxy = await runProgram({ ...emulator.settings, HTTPS_PROXY: "http://user:UNMISTAKABLE/@127.0.0.1:8080" });
-    expect(proxy).toMatchObject({
-      exitCode: 2,
-      stderr: expect.stringContaining("\nCheck that HTTPS_PROXY, ALL_PROXY, or"),
-    });
-    expect(proxy.stderr).not.toContain("UNMISTAKABLE");
-    expect(emulator.requests).toEqual([]);
-  });
-
-  test("end with 2 even if stderr is closed", async ({ run }) => {
-    const onStart = ({ stderr }: ChildProcess) => stderr!.destroy();
-    const command = [process.execPath, "--import", import.meta.resolve("tsx"), programFile];
-    expect(await run(command, { onStart })).toMatchObject({ exitCode: 2 });
-  });
+const placeholders = "still contains placeholders. Replace <resource> and <key>.";
+const noKey = "has no access key. In a shell, set it in quotes.";
+const wrongForm = "isn't in the following form.";
+const otherName = `contains a connection string, but the program reads ${keyName}.`;
+test.for([
+  ["a placeholder", keyName, `endpoint=${host}/;accesskey=<key>`, placeholders],
+  ["a connection string without quotes", keyName, `endpoint=${host}/`, noKey],
+  ["a key as the host", keyName, `endpoint=https://${key}/;accesskey=${key}`, wrongForm],
+  ["a wrong port", keyName, `endpoint=https://contoso.com:99999/;accesskey=${key}`, wrongForm],
+  ["an endpoint with a byte order mark", endpointName, `\ufeff${host}/`, wrongForm],
+  ["an endpoint with a path", endpointName, `${host}/identities?api-version=2023-10-01`, wrongForm],
+  ["a connection string as the endpoint", endpointName, connectionString, otherName],
+  ["a connection string with another name", "ResourceConnectionString", connectionString, otherName],
+] as const)("%s is explained without its value", async ([, name, value, problem], { startProgram }) => {
+  const { stderr, stdout, exitCode } = await startProgram({ [name]: value }).ended;
+  expect(stderr.slice(0, stderr.indexOf("The first contains"))).toBe(`${name} ${problem}${forms}`);
+  expect(stderr).not.toMatch(/UNMISTAKABLE|contoso/i);
+  expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 2 });
 });
 
-describe.concurrent("valid settings", () => {
-  test("include a connection string in quotes and blanks, with a semicolon", async ({ emulator, runProgram }) => {
-    const settings = { ...emulator.settings, [keyName]: ` "${emulator.settings[keyName]};"\n` };
-    expect(await runProgram(settings)).toMatchObject({ exitCode: 0, stderr: "" });
-  });
+test("no settings, empty ones, and ones in UTF-16 are explained", async ({ emulator, startProgram }) => {
+  const stderr = expect.stringMatching(/^Found no settings in the environment or in \S*\.env\.\nSet one of these /);
+  const result = { stderr, stdout: "", exitCode: 2 };
+  expect(await startProgram({}).ended).toEqual(result);
+  expect(await startProgram({ [keyName]: " " }).ended).toEqual(result);
+  const file = join(emulator.folder, ".env");
+  await writeFile(file, `\ufeff${keyName}="${connectionString}"\r\n`, "utf16le"); // like > in PowerShell
+  expect(await startProgram({}, [], { cwd: emulator.folder }).ended).toEqual(result);
+});
 
-  test("include an endpoint in capitals and blanks, without a slash at its end", async ({ emulator, runProgram }) => {
-    const endpoint = `\t${emulator.endpoint.toUpperCase().replace(/\/$/, "")}\r\n`;
-    const settings = { ...emulator.entraSettings, [endpointName]: endpoint };
-    expect(await runProgram(settings)).toMatchObject({ exitCode: 0, stderr: "" });
-  });
+test("an unchanged .env.example is explained", async ({ emulator, startProgram }) => {
+  await copyFile(join(root, ".env.example"), join(emulator.folder, ".env"));
+  const stderr = expect.stringContaining(`${keyName} ${placeholders}`);
+  expect(await startProgram({}, [], { cwd: emulator.folder }).ended).toEqual({ stderr, stdout: "", exitCode: 2 });
+});
+
+test("settings that only the SDK rejects are explained, and nothing is sent", async ({ emulator, startProgram }) => {
+  const entraSettings = { ...emulator.entraSettings, [endpointName]: "https://[::1]:8443/" };
+  const credentials = await startProgram({ ...entraSettings, AZURE_TOKEN_CREDENTIALS: "typo" }).ended;
+  expect(credentials).toMatchObject({ stderr: expect.stringContaining("AZURE_TOKEN_CREDENTIALS"), exitCode: 2 });
+  const proxy = { HTTPS_PROXY: "http://user:UNMISTAKABLE/@127.0.0.1:8080" };
+  const { stderr, exitCode } = await startProgram({ ...emulator.settings, ...proxy }).ended;
+  expect(stderr).toContain("\nCheck that HTTPS_PROXY, ALL_PROXY, or");
+  expect(stderr).not.toContain("UNMISTAKABLE");
+  expect(exitCode).toBe(2);
+  expect(emulator.requests).toEqual([]);
+});
+
+test("no settings end the program with 2, even if stderr is closed", async ({ start }) => {
+  const { child, ended } = start([process.execPath, "--import", import.meta.resolve("tsx"), programFile]);
+  child.stderr.destroy();
+  expect(await ended).toMatchObject({ exitCode: 2 });
+});
+
+test("a connection string in quotes and blanks, with a semicolon, is accepted", async ({ emulator, startProgram }) => {
+  const settings = { ...emulator.settings, [keyName]: ` "${emulator.settings[keyName]};"\n` };
+  expect(await startProgram(settings).ended).toMatchObject({ stderr: "", exitCode: 0 });
+});
+
+test("an endpoint in capitals and blanks, without a last slash, is accepted", async ({ emulator, startProgram }) => {
+  const endpoint = `\t${emulator.endpoint.toUpperCase().replace(/\/$/, "")}\r\n`;
+  const settings = { ...emulator.entraSettings, [endpointName]: endpoint };
+  expect(await startProgram(settings).ended).toMatchObject({ stderr: "", exitCode: 0 });
 });

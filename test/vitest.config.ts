@@ -9,6 +9,7 @@ export default defineConfig({
     // One more than there are cores: two files spend most of their time waiting for time limits and retries.
     maxWorkers: availableParallelism() + 1,
     // The tests of a file run side by side, because they wait for processes.
+    sequence: { concurrent: true },
     maxConcurrency: 12,
     // No test changes global state, so the files of a worker can share the modules that they import.
     isolate: false,

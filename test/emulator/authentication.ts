@@ -3,8 +3,8 @@
 import { createHash, createHmac, randomBytes } from "node:crypto";
 import { rejection, type Request, type Response } from "./messages.ts";
 
-/** The access key of the emulator, in base64. Like Azurite's, it is public and protects nothing. */
-export const accessKey = btoa("This access key of the emulator is public and protects nothing.");
+/** The access key of the emulator, in the form of a real one: 64 bytes in base64. It is public and protects nothing. */
+export const accessKey = createHash("sha512").update("emulator").digest("base64");
 
 const audience = "https://communication.azure.com";
 const entraKey = randomBytes(32);

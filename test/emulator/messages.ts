@@ -20,8 +20,7 @@ export interface Request {
 export interface Response {
   status: number;
   headers: Record<string, string>;
-  /** The body, or its parts: if they fail, the connection is closed in the middle of the body. */
-  body: string | AsyncIterable<string>;
+  body: string;
 }
 
 /** A regular expression for a GUID, as it occurs in an ID. */

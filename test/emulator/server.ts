@@ -8,7 +8,6 @@ import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo, Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { generate as generateCertificate } from "selfsigned";
 import { accessKey, authenticate, signIn } from "./authentication.ts";
 import { failure, type Request, type Response } from "./messages.ts";
@@ -41,10 +40,7 @@ export interface EmulatorOptions {
    * @param respond Carries out the operation and returns the emulator's response.
    * @param request The request, or undefined for a sign-in to Microsoft Entra ID.
    */
-  intercept?: (
-    respond: () => Promise<Response>,
-    request?: Request,
-  ) => Response | undefined | Promise<Response | undefined>;
+  intercept?: (respond: () => Promise<Response>, request?: Request) => Promise<Response | undefined>;
   /** Receives an error that took the place of a request: TLS failed, or what arrived isn't HTTP. */
   onClientError?: (error: NodeJS.ErrnoException) => void;
 }
@@ -66,7 +62,7 @@ export async function startEmulator(options: EmulatorOptions = {}) {
       const response = body ? (authenticate(request) ?? (await resource.respond(request))) : tooLarge;
       return withCommonHeaders(response, request, performance.now() - started);
     };
-    await send(outgoing, await intercept(respond, request));
+    sendResponse(outgoing, await intercept(respond, request));
   }
 
   async function serveSignIn(incoming: IncomingMessage, outgoing: ServerResponse) {
@@ -74,11 +70,11 @@ export async function startEmulator(options: EmulatorOptions = {}) {
     const resource = new URLSearchParams(toRequest(incoming).query).get("resource") ?? "";
     const headers = { "Content-Type": "application/json" };
     const respond = async () => ({ status: 200, headers, body: JSON.stringify(signIn(resource)) });
-    await send(outgoing, await intercept(respond));
+    sendResponse(outgoing, await intercept(respond));
   }
 
   const { private: key, cert } = await certificate;
-  // A client disconnected, a fault cut the response off, or the emulator has a bug, after which it keeps running.
+  // A client disconnected, or the emulator has a bug, after which it keeps running.
   const destroy = (response: ServerResponse) => () => response.destroy();
   // Without a time limit for idle connections, Node doesn't send `Keep-Alive`, nor does the service.
   const service = createHttpsServer({ key, cert, keepAliveTimeout: 0 }, (request, response) => {
@@ -164,16 +160,12 @@ function withCommonHeaders(response: Response, request: Request, milliseconds: n
   return { ...response, headers };
 }
 
-/** Sends a response, or closes the connection. Rejects if the client disconnects or the parts of the body fail. */
-async function send(outgoing: ServerResponse, response: Response | undefined) {
+/** Sends a response, or closes the connection. */
+function sendResponse(outgoing: ServerResponse, response: Response | undefined) {
   if (!response) return outgoing.destroy();
-  const { status, headers, body } = response;
-  outgoing.statusCode = status;
-  outgoing.setHeaders(new Map(Object.entries(headers)));
-  if (typeof body === "string") return outgoing.end(body);
-  const write = promisify<string, void>(outgoing.write.bind(outgoing));
-  for await (const part of body) await write(part);
-  outgoing.end();
+  outgoing.statusCode = response.status;
+  outgoing.setHeaders(new Map(Object.entries(response.headers)));
+  outgoing.end(response.body);
 }
 
 /** Listens on the loopback interface and returns the port. */

@@ -9,7 +9,7 @@ import { issueToken } from "./tokens.ts";
 // `expiresInMinutes` before 2022-10-01, and without the scopes for joining before 2023-10-01: here, both work. [assumed]
 // Of the versions that the service listed in 2025, this leaves out 2020-07-20-preview2, which had different paths and
 // JSON and was reported to be rejected.
-const supportedVersions = [...listedVersions.split(", ").slice(1), "2026-07-22", "2026-09-23"];
+export const supportedVersions = [...listedVersions.split(", ").slice(1), "2026-07-22", "2026-09-23"];
 const knownScopes = ["chat", "voip", "chat.join", "chat.join.limited", "voip.join"]; // [specified]
 
 export type Operation = "create" | "issue" | "revoke" | "delete";

@@ -1,4 +1,4 @@
-// Faults to inject into the responses of the emulator. Only `delay` and `lostResponse` carry out the operation.
+// Faults to inject into the responses of the emulator.
 
 import { setTimeout as wait } from "node:timers/promises";
 import type { Response } from "../emulator/messages.ts";
@@ -33,12 +33,7 @@ export const notJson = respondWith(200, "Not {JSON", { "Content-Type": "applicat
 export const reset: Fault = () => undefined;
 
 /** Closes the connection in the middle of the response. */
-export const cutOff: Fault = () => ({ status: 201, headers: { "Content-Type": "application/json" }, body: half() });
-
-async function* half() {
-  yield '{"identity":{"id":"8:acs:';
-  throw new Error("The rest of the response is cut off.");
-}
+export const cutOff = respondWith(201, { identity: {} }, { "Content-Length": "100", Connection: "close" });
 
 /** Carries out the operation, then closes the connection before responding. */
 export const lostResponse: Fault = (respond) => respond().then(() => undefined);

@@ -1,28 +1,27 @@
-// Shared test fixtures: an emulator per test, processes that end with the test, and copies of the project.
+// Shared test fixtures: an emulator per test, processes that end with the test, and a copy of the project.
 
-import { copyFile, mkdtemp, readFile, rm, symlink } from "node:fs/promises";
+import { EventEmitter, once } from "node:events";
+import { cp, mkdtemp, readFile, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test as base, inject } from "vitest";
+import type { Resource } from "../cases/requests.ts";
 import { accessKey } from "../emulator/authentication.ts";
 import type { Request } from "../emulator/messages.ts";
 import { startEmulator } from "../emulator/server.ts";
 import { type Operation, route } from "../emulator/service.ts";
 import { root } from "./environment.ts";
 import type { Fault } from "./faults.ts";
-import { Processes, type Result, type RunOptions } from "./processes.ts";
-import type { Resource } from "./requests.ts";
+import { endProcess, type StartOptions, type Started, startProcess } from "./processes.ts";
 
-/** What a fault applies to: an operation, the Microsoft Entra ID sign-in, or the call with this number. */
-export type Target = Operation | "sign-in" | number;
+/** Requests to the emulator: those of an operation, of its n-th call with all retries, or the sign-ins to Entra ID. */
+export type Target = Operation | `${Operation} ${number}` | "sign-in";
 
-/** A received request. A client's retries have the same `call` as the request that they repeat; the first call is 1. */
 export interface ReceivedRequest {
-  call: number;
-  operation?: Operation;
+  operation: string;
   method: string;
-  /** The path, decoded, with the query. */
-  url: string;
+  /** The path, decoded, without the query. */
+  path: string;
   body: string;
   /** The scheme of the `Authorization` header. */
   scheme?: string;
@@ -34,32 +33,37 @@ export type TestEmulator = Awaited<ReturnType<typeof startTestEmulator>>;
 export async function startTestEmulator() {
   const requests: ReceivedRequest[] = [];
   const tokens: { token: string; expiresOn: string }[] = [];
-  const calls: (string | undefined)[] = [];
+  const calls: Record<string, (string | undefined)[]> = {};
   const faults: { target: Target; fault: Fault; once: boolean }[] = [];
+  const arrivals = new EventEmitter();
+  let created = 0;
 
-  function remember(request: Request): (Target | undefined)[] {
-    const callId = request.headers["x-ms-client-request-id"];
-    if (!calls.includes(callId)) calls.push(callId);
-    const { operation } = route(request);
-    const call = calls.indexOf(callId) + 1;
-    const url = decodeURIComponent(request.path) + request.query;
-    const scheme = request.headers.authorization?.split(" ")[0];
-    requests.push({ call, operation, method: request.method, url, body: request.body.toString(), scheme });
-    return [operation, call];
+  /** Remembers a request, and returns the targets that it belongs to. */
+  function receive(request: Request): string[] {
+    const { method, path, headers, body } = request;
+    const { operation = "other" } = route(request);
+    const callId = headers["x-ms-client-request-id"]; // A client's retries have the ID of the request that they repeat.
+    const callIds = (calls[operation] ??= []);
+    if (!callIds.includes(callId)) callIds.push(callId);
+    const scheme = headers.authorization?.split(" ")[0];
+    requests.push({ operation, method, path: decodeURIComponent(path), body: body.toString(), scheme });
+    return [operation, `${operation} ${callIds.indexOf(callId) + 1}`];
   }
 
   const emulator = await startEmulator({
     async intercept(respond, request) {
-      const issue = async () => {
-        const response = await respond();
-        const found = request ? String(response.body).matchAll(/"token":"([^"]+)","expiresOn":"([^"]+)"/g) : [];
-        for (const [, token = "", expiresOn = ""] of found) tokens.push({ token, expiresOn });
-        return response;
-      };
-      const targets: (Target | undefined)[] = request ? remember(request) : ["sign-in"];
+      const targets = request ? receive(request) : ["sign-in"];
+      for (const target of targets) arrivals.emit(target);
       const found = faults.find(({ target }) => targets.includes(target));
       if (found?.once) faults.splice(faults.indexOf(found), 1);
-      return found ? found.fault(issue) : issue();
+      const respondAndRemember = async () => {
+        const response = await respond();
+        if (response.status === 201) created++;
+        const [, token, expiresOn] = /"token":"([^"]+)","expiresOn":"([^"]+)"/.exec(response.body) ?? [];
+        if (token && expiresOn) tokens.push({ token, expiresOn });
+        return response;
+      };
+      return found ? found.fault(respondAndRemember) : respondAndRemember();
     },
   });
   const ca = await readFile(emulator.certificateFile, "utf8");
@@ -70,24 +74,27 @@ export async function startTestEmulator() {
     tokens: tokens as readonly { token: string; expiresOn: string }[],
     /** The emulator for raw requests. */
     resource: { endpoint: emulator.endpoint, accessKey, ca } satisfies Resource,
-    /** Applies a fault to the next response to a target. */
+    /** Applies a fault to the next request of a target. */
     once: (target: Target, fault: Fault) => void faults.push({ target, fault, once: true }),
-    /** Applies a fault to every response to a target. */
+    /** Applies a fault to every request of a target. */
     always: (target: Target, fault: Fault) => void faults.push({ target, fault, once: false }),
+    /** Resolves when a request of a target arrives. */
+    receives: (target: Target) => once(arrivals, target),
+    /** Returns what the program has to report if it deleted all identities that it created. */
+    report: () => (created > 0 ? `Identities deleted: ${created}` : "No identities to delete."),
   };
 }
 
 export interface Fixtures {
   /** The paths of the program and of `npm run emulator`, each bundled with the packages that it uses. */
   bundles: { program: string; emulator: string };
-  processes: Processes;
-  /** Runs a command and returns the result. */
-  run: Processes["run"];
-  /** Runs the bundled program with these settings and returns the result. */
-  runProgram: (settings: object, args?: string[], options?: RunOptions) => Promise<Result>;
+  /** Starts a command, which ends with the test. */
+  start: (command: string[], options?: StartOptions) => Started;
+  /** Starts the bundled program with these settings. */
+  startProgram: (settings: object, args?: string[], options?: StartOptions) => Started;
   emulator: TestEmulator;
-  /** A folder with a copy of the program and its packages. */
-  clone: string;
+  /** A folder with a copy of the project, without the developer's own .env file. */
+  project: string;
 }
 
 /**
@@ -99,26 +106,29 @@ export const test = base.extend<Fixtures>({
     const path = (name: string) => join(inject("bundleFolder"), `${name}.mjs`);
     return use({ program: path("program"), emulator: path("emulator") });
   },
-  processes: async ({}, use) => {
+  start: async ({}, use) => {
+    const started: Started[] = [];
     // From Node 22.1 on, the processes share what they compiled, which makes them faster.
-    const processes = new Processes({ NODE_COMPILE_CACHE: join(inject("bundleFolder"), "cache") });
-    await use(processes);
-    processes.end();
+    const shared = { NODE_COMPILE_CACHE: join(inject("bundleFolder"), "cache") };
+    await use((command, options) => {
+      started.push(startProcess(command, { ...options, settings: { ...shared, ...options?.settings } }));
+      return started.at(-1)!;
+    });
+    for (const { child } of started) endProcess(child);
   },
-  run: ({ processes }, use) => use(processes.run),
-  runProgram: ({ processes, bundles }, use) =>
+  startProgram: ({ bundles, start }, use) =>
     use((settings, args = [], options = {}) =>
-      processes.run([process.execPath, bundles.program, ...args], { ...options, settings }),
+      start([process.execPath, bundles.program, ...args], { ...options, settings }),
     ),
   emulator: async ({}, use) => {
     const emulator = await startTestEmulator();
     await use(emulator);
     await emulator.stop();
   },
-  clone: async ({}, use) => {
+  project: async ({}, use) => {
     const folder = await mkdtemp(join(tmpdir(), "access-tokens-quickstart-"));
-    for (const name of ["package.json", "tsconfig.json", "issue-access-tokens.ts"]) {
-      await copyFile(join(root, name), join(folder, name));
+    for (const name of ["package.json", "tsconfig.json", "issue-access-tokens.ts", "README.md", "test"]) {
+      await cp(join(root, name), join(folder, name), { recursive: true });
     }
     await symlink(join(root, "node_modules"), join(folder, "node_modules"), "junction");
     await use(folder);

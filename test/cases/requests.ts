@@ -24,7 +24,7 @@ export interface RawResponse {
 }
 
 /** Sends a request to a resource. Rejects if there is no response. */
-export async function send(resource: Resource, raw: RawRequest = {}): Promise<RawResponse> {
+export async function sendRequest(resource: Resource, raw: RawRequest = {}): Promise<RawResponse> {
   const { method = "POST", path = "/identities", query = "?api-version=2023-10-01", body = "" } = raw;
   const { hostname, port, host } = new URL(resource.endpoint);
   const signedHeaders = raw.signedHeaders ?? ["x-ms-date", "host", "x-ms-content-sha256"];
@@ -56,7 +56,7 @@ export async function send(resource: Resource, raw: RawRequest = {}): Promise<Ra
 export async function sendCase(resource: Resource, request: RawRequest, existing: Set<string>) {
   let id = "";
   const sendAndTrack = async (raw: RawRequest) => {
-    const response = await send(resource, raw);
+    const response = await sendRequest(resource, raw);
     const [, createdId] = /"identity":\s*\{\s*"id":\s*"([^"]+)"/.exec(response.body) ?? [];
     if (createdId) existing.add(createdId);
     if (raw.method === "DELETE" && response.status === 204) existing.delete(id);
@@ -79,19 +79,19 @@ const forms: Record<string, RegExp> = {
 };
 
 /** Returns a response with only what a case determines: values that differ each time are replaced by their form. */
-export function comparable({ status, headers, body, requestId }: RawResponse): Expected {
+export function normalize({ status, headers, body, requestId }: RawResponse): Expected {
   const length = String(Buffer.byteLength(body));
   const values: Record<string, string> = { "x-ms-client-request-id": requestId, "content-length": length };
   const form = ([name, value]: [string, unknown]) => {
     const isValid = value === values[name] || forms[name]?.test(String(value));
     return [name, isValid ? "<valid>" : String(value)];
   };
-  const comparableBody = body
+  const normalizedBody = body
     .replace(new RegExp(`"8:(gcch-|dod-)?acs:${guid}_${guid}"`, "g"), '"<id>"') // "gcch" and "dod" in US Government clouds
     .replace(/"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{0,6}[1-9])?\+00:00"/g, '"<time>"')
     .replace(/(?<="\w*token"\s*:\s*")[^"]*|eyJ[\w.-]+/gi, tokenForm) // also in JSON of another form
     .replace(/(?<=request URI ')[^']*/, "<URI>"); // can be the address of a back-end server [recorded]
-  return { status, headers: Object.fromEntries(Object.entries(headers).map(form)), body: comparableBody };
+  return { status, headers: Object.fromEntries(Object.entries(headers).map(form)), body: normalizedBody };
 }
 
 /** Returns the fields in the header and in the claims of a token, with their types, but no values. */

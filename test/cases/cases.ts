@@ -1,6 +1,9 @@
 // What the service responds to single requests: recorded, documented, or assumed. The tests send these cases to the
 // emulator, and `npm run compare` sends them to a real resource.
 
+import { listedVersions } from "../emulator/messages.ts";
+import { supportedVersions } from "../emulator/service.ts";
+
 /** A request, and the response of the service. */
 export interface Case {
   name: string;
@@ -51,11 +54,7 @@ const headers = {
   "x-ms-client-request-id": "<valid>",
   "x-processing-time": "<valid>",
 };
-/** The API versions that the service listed in the newest recordings, from June to September 2025. */
-export const supportedVersions =
-  "2020-07-20-preview2, 2021-03-07, 2021-10-31-preview, 2021-11-01, 2022-06-01, 2022-10-01, 2023-10-01, " +
-  "2025-03-02-preview, 2025-06-30";
-const versions = { "api-supported-versions": supportedVersions };
+const versions = { "api-supported-versions": listedVersions };
 
 /** A successful response, with JSON or empty. */
 function success(status: number, value?: object): Expected {
@@ -118,30 +117,30 @@ const notAnObject = unreadable("The request body is not a JSON object.");
 const wrongMethod = failure(405, "MethodNotAllowed", "The method is not allowed for this path.");
 const tooLarge = failure(413, "RequestTooLarge", "The body is larger than 65536 bytes.");
 
-function send(name: string, source: string, request: RawRequest, response: Expected, more?: Partial<Case>): Case {
+function raw(name: string, source: string, request: RawRequest, response: Expected, more?: Partial<Case>): Case {
   return { name, source, request, response, ...more };
 }
 
 function create(name: string, source: string, fields: object, response: Expected): Case {
-  return send(`create ${name}`, source, { body: JSON.stringify(fields) }, response);
+  return raw(`create ${name}`, source, { body: JSON.stringify(fields) }, response);
 }
 
 function issue(name: string, source: string, fields: object, response: Expected, id = "{id}"): Case {
   const request = { path: `/identities/${id}/:issueAccessToken`, body: JSON.stringify(fields) };
-  return send(`issue ${name}`, source, request, response);
+  return raw(`issue ${name}`, source, request, response);
 }
 
 function revoke(name: string, source: string, response: Expected, id = "{id}"): Case {
-  return send(name, source, { path: `/identities/${id}/:revokeAccessTokens`, headers: noBody }, response);
+  return raw(name, source, { path: `/identities/${id}/:revokeAccessTokens`, headers: noBody }, response);
 }
 
 function remove(name: string, source: string, response: Expected, id = "{id}", headers = {}): Case {
-  return send(name, source, { method: "DELETE", path: `/identities/${id}`, headers }, response);
+  return raw(name, source, { method: "DELETE", path: `/identities/${id}`, headers }, response);
 }
 
 function version(version: string, source: string, response = created, body?: string): Case {
   const name = `API version ${version}${body ? " with newer fields or scopes" : ""}`;
-  return send(name, source, { query: `?api-version=${version}`, body }, response);
+  return raw(name, source, { query: `?api-version=${version}`, body }, response);
 }
 
 function unsupported(version: string): Expected {
@@ -149,9 +148,8 @@ function unsupported(version: string): Expected {
   return failure(400, "UnsupportedApiVersion", `${resource} does not support the API version '${version}'.`);
 }
 
-/** The ID of another resource's identity. */
-export const foreignId = "8:acs:00000000-0000-0000-0000-000000000000_00000000-0000-0000-0000-000000000000";
-const thirdId = foreignId.replace("0_", "1_");
+const otherId = "8:acs:00000000-0000-0000-0000-000000000000_00000000-0000-0000-0000-000000000000";
+const thirdId = otherId.replace("0_", "1_");
 const scopes = ["chat"];
 const createTokenWithScopes = scopes;
 const noBody = { "content-length": "0" };
@@ -160,19 +158,17 @@ const old = { [date]: "Fri, 01 Jan 2021 00:00:00 GMT" };
 const wrongKey = "c29tZSBvdGhlciBrZXk=";
 const exceptMessage = "assumed, except the message";
 const noPort = { emulatorOnly: "a real endpoint has no port" };
-const recordedVersions = ["2021-03-07", "2021-10-31-preview", "2021-11-01", "2022-06-01", "2022-10-01"];
-const specifiedVersions = ["2025-06-30", "2026-07-22", "2026-09-23"];
 const bandwidth = { emulatorOnly: "it would waste bandwidth" };
 
 export const cases: Case[] = [
-  send("create", "recorded 2025: js, cli", { headers: { "content-type": "application/json", ...noBody } }, created),
+  raw("create", "recorded 2025: js, cli", { headers: { "content-type": "application/json", ...noBody } }, created),
   create("with {}", "recorded 2025: net, java", {}, created),
   create("with nulls", "recorded", { createTokenWithScopes: null, expiresInMinutes: null }, created),
-  send("create with null as the body", "assumed", { body: "null" }, created),
+  raw("create with null as the body", "assumed", { body: "null" }, created),
   create("with an empty list of scopes", "assumed", { createTokenWithScopes: [] }, created),
   create("with a token", "recorded 2025: js", { createTokenWithScopes }, createdWithToken),
   create("with a token for 60 minutes", "recorded", { createTokenWithScopes, expiresInMinutes: 60 }, createdWithToken),
-  send("create, with spaces", "recorded: python", { body: '{"createTokenWithScopes": ["chat"]}' }, createdWithToken),
+  raw("create, with spaces", "recorded: python", { body: '{"createTokenWithScopes": ["chat"]}' }, createdWithToken),
   create("for 59 minutes", "recorded 2025: net", { createTokenWithScopes, expiresInMinutes: 59 }, lifetime(59)),
   create("for 1441 minutes", "recorded 2025: net", { createTokenWithScopes, expiresInMinutes: 1441 }, lifetime(1441)),
   create("for 59 minutes, without scopes", "assumed", { expiresInMinutes: 59 }, lifetime(59)),
@@ -194,46 +190,55 @@ export const cases: Case[] = [
   revoke("revoke", "recorded 2025: js", done),
   remove("delete", "recorded 2025: js", done),
   remove("delete with a length", "recorded: cli", done, "{id}", noBody),
-  issue("for another resource's identity", "recorded 2025: js", { scopes: ["chat", "voip"] }, notOwned, foreignId),
+  issue("for another resource's identity", "recorded 2025: js", { scopes: ["chat", "voip"] }, notOwned, otherId),
   issue("for a third resource's identity", "inferred", { scopes }, notOwned, thirdId),
-  revoke("revoke for another resource's identity", "recorded 2025: js", notOwned, foreignId),
-  remove("delete another resource's identity", "recorded 2025: js", notOwned, foreignId),
+  revoke("revoke for another resource's identity", "recorded 2025: js", notOwned, otherId),
+  remove("delete another resource's identity", "recorded 2025: js", notOwned, otherId),
   issue("for a deleted identity", exceptMessage, { scopes }, notFound, "{deleted}"),
   revoke("revoke for a deleted identity", exceptMessage, notFound, "{deleted}"),
   remove("delete twice", exceptMessage, notFound, "{deleted}"),
   issue("for a malformed ID", "assumed", { scopes }, malformedId, "somebody"),
   remove("delete a malformed ID", "assumed", malformedId, "somebody"),
-  issue("with an unknown scope for a foreign identity", "assumed", { scopes: ["fax"] }, unknownScope, foreignId),
-  issue("for 1 minute for a foreign identity", "assumed", { scopes, expiresInMinutes: 1 }, lifetime(1), foreignId),
+  issue(
+    "with an unknown scope for an identity of another resource",
+    "assumed",
+    { scopes: ["fax"] },
+    unknownScope,
+    otherId,
+  ),
+  issue(
+    "for 1 minute for an identity of another resource",
+    "assumed",
+    { scopes, expiresInMinutes: 1 },
+    lifetime(1),
+    otherId,
+  ),
 
-  send("a wrong hash", "reported: Azure/azure-rest-api-specs#11767", { headers: { [hash]: "eA==" } }, wrongHash),
-  send("a wrong access key", "reported", { accessKey: wrongKey }, denied),
-  send("a wrong access key, no version", "assumed", { accessKey: wrongKey, query: "" }, denied),
-  send("a signature from 2021", `${exceptMessage} (e-mail API)`, { headers: old }, wrongClock),
-  send("a signature with an unreadable date", "assumed", { headers: { [date]: "today" } }, wrongClock),
-  send("`date` signed", "source: older SDKs", { signedHeaders: ["date", host, hash] }, created),
-  send("a date that isn't signed", "assumed", { signedHeaders: [host, hash] }, denied),
-  send("a host that isn't signed", "assumed", { signedHeaders: [date, hash] }, denied),
-  send("a hash that isn't signed", "assumed", { signedHeaders: [date, host] }, denied),
-  send("the host signed without its port", "source: java", { signedHost: "127.0.0.1" }, created, noPort),
-  send("a duplicated port", "source: js", { headers: { host: "127.0.0.1:1:1" } }, created, noPort),
-  send("no authentication", "assumed", { headers: { authorization: "" } }, denied),
-  send("a Bearer token from elsewhere", "assumed", { headers: { authorization: "Bearer elsewhere" } }, denied),
+  raw("a wrong hash", "reported: Azure/azure-rest-api-specs#11767", { headers: { [hash]: "eA==" } }, wrongHash),
+  raw("a wrong access key", "reported", { accessKey: wrongKey }, denied),
+  raw("a wrong access key, no version", "assumed", { accessKey: wrongKey, query: "" }, denied),
+  raw("a signature from 2021", `${exceptMessage} (e-mail API)`, { headers: old }, wrongClock),
+  raw("a signature with an unreadable date", "assumed", { headers: { [date]: "today" } }, wrongClock),
+  raw("`date` signed", "source: older SDKs", { signedHeaders: ["date", host, hash] }, created),
+  raw("a date that isn't signed", "assumed", { signedHeaders: [host, hash] }, denied),
+  raw("a host that isn't signed", "assumed", { signedHeaders: [date, hash] }, denied),
+  raw("a hash that isn't signed", "assumed", { signedHeaders: [date, host] }, denied),
+  raw("the host signed without its port", "source: java", { signedHost: "127.0.0.1" }, created, noPort),
+  raw("a duplicated port", "source: js", { headers: { host: "127.0.0.1:1:1" } }, created, noPort),
+  raw("no authentication", "assumed", { headers: { authorization: "" } }, denied),
+  raw("a Bearer token from elsewhere", "assumed", { headers: { authorization: "Bearer elsewhere" } }, denied),
 
-  ...recordedVersions.map((name) => version(name, "recorded")),
-  version("2023-10-01", "recorded 2025: java, js, net, cli"),
-  version("2025-03-02-preview", "recorded 2025: js, net"),
-  ...specifiedVersions.map((name) => version(name, "specified")),
+  ...supportedVersions.map((name) => version(name, name < "2025-06" ? "recorded" : "specified")),
   version("2022-06-01", "assumed", lifetime(59), '{"createTokenWithScopes":["chat"],"expiresInMinutes":59}'),
   version("2022-10-01", "assumed", createdWithToken, '{"createTokenWithScopes":["voip.join"]}'),
   version("2020-07-20-preview2", "reported: Azure/Communication#159", unsupported("2020-07-20-preview2")),
   version("2021-02-22-preview1", "assumed", unsupported("2021-02-22-preview1")),
-  send("no API version", "assumed", { query: "" }, noVersion),
-  send("malformed JSON", "assumed", { body: '{"createTokenWithScopes":' }, notAnObject),
-  send("an array as the body", "assumed", { body: "[]" }, notAnObject),
-  send("an unknown path", "assumed", { path: "/users" }, failure(404, "NotFound", "There is nothing at this path.")),
-  send("an unknown method", "assumed", { method: "PUT" }, wrongMethod),
-  send("a body of 64 KiB", "assumed", { body: "{}".padEnd(65_536) }, created, bandwidth),
-  send("a body of 64 KiB and a byte", "assumed", { body: "{}".padEnd(65_537) }, tooLarge, bandwidth),
-  send("a body of 4 MB", "assumed", { body: " ".repeat(4_000_000) }, tooLarge, bandwidth),
+  raw("no API version", "assumed", { query: "" }, noVersion),
+  raw("malformed JSON", "assumed", { body: '{"createTokenWithScopes":' }, notAnObject),
+  raw("an array as the body", "assumed", { body: "[]" }, notAnObject),
+  raw("an unknown path", "assumed", { path: "/users" }, failure(404, "NotFound", "There is nothing at this path.")),
+  raw("an unknown method", "assumed", { method: "PUT" }, wrongMethod),
+  raw("a body of 64 KiB", "assumed", { body: "{}".padEnd(65_536) }, created, bandwidth),
+  raw("a body of 64 KiB and a byte", "assumed", { body: "{}".padEnd(65_537) }, tooLarge, bandwidth),
+  raw("a body of 4 MB", "assumed", { body: " ".repeat(4_000_000) }, tooLarge, bandwidth),
 ];
