@@ -51,13 +51,6 @@ test("--step runs code after empty lines, until the input ends", async ({ emulat
   expect(emulator.requests.map(({ operation }) => operation)).toEqual(["create", "delete"]);
 });
 
-test("--step does not count waiting for Enter toward the time limit", async ({ emulator, startProgram }) => {
-  const { child, ended, prints } = startProgram(emulator.settings, ["--step", "--timeout", "5"], { input: null });
-  await prints(prompt);
-  setTimeout(() => child.stdin.end(enter), 5200); // This test has to wait for real time to pass.
-  expect(await ended).toMatchObject({ exitCode: 0 });
-});
-
 test.skipIf(!hasTerminal)("npm run step suits its terminal, and stops on Ctrl+C", async ({ project, start }) => {
   const settings = { TERM: "xterm", CI: undefined }; // Node assumes no colors in CI.
   const command = inTerminal(["npm", "run", "--silent", "step"]);

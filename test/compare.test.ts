@@ -4,45 +4,34 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { accessKey } from "./emulator/authentication.ts";
-import { listedVersions, type Response } from "./emulator/messages.ts";
-import type { Fault } from "./support/faults.ts";
+import { listedVersions } from "./emulator/messages.ts";
+import { issueToken } from "./emulator/tokens.ts";
+import { type Fault, respondWith } from "./support/faults.ts";
 import { test } from "./support/fixtures.ts";
 
 const name = "COMMUNICATION_SERVICES_CONNECTION_STRING";
 
-/** Carries out the operation, and changes the response. */
-function changed(change: (response: Response) => Partial<Response>): Fault {
-  return async (respond) => {
-    const response = await respond();
-    return { ...response, ...change(response) };
-  };
-}
-
-/** Changes headers that a response has. */
-function withHeaders(values: Record<string, string>) {
-  return ({ headers }: Response) => {
-    const found = Object.entries(values).filter(([name]) => name in headers);
-    return { headers: { ...headers, ...Object.fromEntries(found) } };
+/** Adds headers to the response. */
+function withHeaders(values: Record<string, string>): Fault {
+  return (respond) => {
+    const { headers, ...others } = respond();
+    return { headers: { ...headers, ...values }, ...others };
   };
 }
 
 test("compare names each difference, and leaves no identity and no secret", async ({ emulator, project, start }) => {
   await writeFile(join(project, ".env"), `${name}="${emulator.settings[name]}"\n`);
-  emulator.once(
-    "issue",
-    changed(({ body }) => ({ body: body.replace('"token":', '"Token" : ') })),
-  );
-  emulator.once("revoke", changed(withHeaders({ "Strict-Transport-Security": "max-age=1" })));
   const versions = `2020-12-31, ${listedVersions}, 2030-01-01`;
-  emulator.always("delete", changed(withHeaders({ "MS-CV": "another form", "api-supported-versions": versions })));
+  emulator.once("create", withHeaders({ "MS-CV": "another form", "api-supported-versions": versions })); // no difference
+  const { token } = issueToken("8:acs:x", ["chat"], 60);
+  emulator.once("issue", respondWith(200, { Token: token }));
+  emulator.once("revoke", withHeaders({ "Strict-Transport-Security": "max-age=1" }));
   const settings = { NODE_EXTRA_CA_CERTS: emulator.settings.NODE_EXTRA_CA_CERTS, NO_COLOR: "1" };
   const command = ["npm", "run", "--silent", "compare"];
   const { stdout, stderr, exitCode } = await start(command, { settings, cwd: project }).ended;
-  expect(stderr.match(/(?<=FAIL .* responds as ).*/g)).toEqual([
-    "recorded 2025: net: issue for a day",
-    "recorded 2025: js: revoke",
-  ]);
-  expect(stderr).toContain(String.raw`+   "body": "{\"Token\" : \"<JWT: alg string, kid string,`);
+  const differences = new Set(stderr.match(/(?<=FAIL .* responds as ).*/g)); // The headers of the first differ, too.
+  expect([...differences]).toEqual(["recorded 2025: net: issue for a day", "recorded 2025: js: revoke"]);
+  expect(stderr).toContain(String.raw`+   "body": "{\"Token\":\"<JWT: alg string, kid string,`);
   expect(stderr).toContain('+   "strict-transport-security": "max-age=1",');
   for (const secret of [accessKey, "eyJ"]) expect(stdout + stderr).not.toContain(secret);
   expect(exitCode).toBe(1);

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import { mask, snippets, update } from "./support/docs.ts";
 import { programFile, root } from "./support/environment.ts";
-import { delay, error } from "./support/faults.ts";
+import { error } from "./support/faults.ts";
 import { test } from "./support/fixtures.ts";
 import { nodeOptions } from "./support/processes.ts";
 
@@ -41,21 +41,21 @@ test("the README shows the program's code and output (if not, run npm run docs)"
   const names = [...snippets(program).keys()].filter((name) => name !== "imports"); // The skeleton contains these.
   const hint = "Give each snippet of the program a code block in README.md that begins with ```ts and its name";
   expect(readme.match(/(?<=^```ts )\w+$/gm), hint).toEqual(names);
-  emulator.once("issue 2", delay(1000)); // Tokens of one second are identical.
   const options = { settings: emulator.settings, input: "\n".repeat(20) };
   const { stdout, stderr, exitCode } = await start([...node, programFile, "--step"], options).ended;
   expect(exitCode, stderr).toBe(0);
   await expect(update(readme, program, stdout, stderr)).toMatchFileSnapshot("../README.md");
 });
 
-test("a reader can build a program that prints the output", async ({ emulator, project, start }) => {
+test("a reader can build a program that prints the output, or fails", async ({ emulator, project, start }) => {
   const file = await copyCode("issue-access-tokens.ts", project);
   const { stdout, ...others } = await start([...node, file], { settings: emulator.settings }).ended;
   expect(mask(stdout)).toBe(mask(blocks(/console output/)[0]!));
   expect(others).toEqual({ stderr: "", exitCode: 0 });
   expect(emulator.identities.size).toBe(0);
-  const stderr = expect.stringContaining("Invalid URL"); // as the page says, without settings
-  expect(await start([...node, file]).ended).toMatchObject({ stderr, exitCode: 1 });
+  emulator.once("create", error(401, "Denied", "Denied by the resource provider."));
+  const stderr = expect.stringContaining("Denied by the resource provider.");
+  expect(await start([...node, file], { settings: emulator.settings }).ended).toMatchObject({ stderr, exitCode: 1 });
 });
 
 test("the program, server, and client of a reader type-check", async ({ project, start }) => {

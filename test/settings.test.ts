@@ -3,7 +3,7 @@
 import { copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
-import { programFile, root } from "./support/environment.ts";
+import { root } from "./support/environment.ts";
 import { test } from "./support/fixtures.ts";
 
 const keyName = "COMMUNICATION_SERVICES_CONNECTION_STRING";
@@ -67,8 +67,8 @@ test("settings that only the SDK rejects are explained, and nothing is sent", as
   expect(emulator.requests).toEqual([]);
 });
 
-test("no settings end the program with 2, even if stderr is closed", async ({ start }) => {
-  const { child, ended } = start([process.execPath, "--import", import.meta.resolve("tsx"), programFile]);
+test("no settings end the program with 2, even if stderr is closed", async ({ startProgram }) => {
+  const { child, ended } = startProgram({});
   child.stderr.destroy();
   expect(await ended).toMatchObject({ exitCode: 2 });
 });
@@ -76,10 +76,25 @@ test("no settings end the program with 2, even if stderr is closed", async ({ st
 test("a connection string in quotes and blanks, with a semicolon, is accepted", async ({ emulator, startProgram }) => {
   const settings = { ...emulator.settings, [keyName]: ` "${emulator.settings[keyName]};"\n` };
   expect(await startProgram(settings).ended).toMatchObject({ stderr: "", exitCode: 0 });
+  expect(emulator.requests[0]!.scheme).toBe("HMAC-SHA256");
 });
 
 test("an endpoint in capitals and blanks, without a last slash, is accepted", async ({ emulator, startProgram }) => {
   const endpoint = `\t${emulator.endpoint.toUpperCase().replace(/\/$/, "")}\r\n`;
   const settings = { ...emulator.entraSettings, [endpointName]: endpoint };
   expect(await startProgram(settings).ended).toMatchObject({ stderr: "", exitCode: 0 });
+  expect(emulator.requests[0]!.scheme).toBe("Bearer");
+});
+
+test("settings in .env are read", async ({ emulator, startProgram }) => {
+  const { [keyName]: value, ...trust } = emulator.settings;
+  await writeFile(join(emulator.folder, ".env"), `${keyName}="${value}"\n`);
+  expect(await startProgram(trust, [], { cwd: emulator.folder }).ended).toMatchObject({ stderr: "", exitCode: 0 });
+});
+
+test("the environment precedes .env, and a connection string an endpoint", async ({ emulator, startProgram }) => {
+  const settings = { ...emulator.entraSettings, ...emulator.settings };
+  await writeFile(join(emulator.folder, ".env"), `${keyName}="${connectionString}"\n`);
+  expect(await startProgram(settings, [], { cwd: emulator.folder }).ended).toMatchObject({ stderr: "", exitCode: 0 });
+  expect(emulator.requests[0]!.scheme).toBe("HMAC-SHA256");
 });

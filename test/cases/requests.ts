@@ -6,7 +6,29 @@ import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import https from "node:https";
 import { text } from "node:stream/consumers";
 import { guid } from "../emulator/messages.ts";
-import type { Expected, RawRequest } from "./cases.ts";
+
+/** A request. A field that is omitted gets a valid default: `POST /identities`, signed. */
+export interface RawRequest {
+  method?: string;
+  path?: string;
+  query?: string;
+  body?: string;
+  /** Headers to add; an empty one isn't sent. */
+  headers?: Record<string, string>;
+  /** The names of the headers to sign. */
+  signedHeaders?: string[];
+  /** The host to sign, if different from the `Host` header. */
+  signedHost?: string;
+  /** The access key to sign with, if different from that of the resource. */
+  accessKey?: string;
+}
+
+/** A response with all its headers. Values that differ each time are replaced by their forms, such as `<id>`. */
+export interface Expected {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
+}
 
 /** A resource, real or emulated. */
 export interface Resource {

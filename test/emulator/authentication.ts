@@ -15,18 +15,15 @@ const clockMessage =
   "The given request could not be resolved.\nThe time difference between the originating client and the server is " +
   "greater than the allowed margin of 5 minutes.";
 
-/**
- * Returns the error response to a request that isn't authenticated, and undefined for one that is.
- * @param now The time of the service in milliseconds since 1970.
- */
-export function authenticate(request: Request, now = Date.now()): Response | undefined {
+/** Returns the error response to a request that isn't authenticated, and undefined for one that is. */
+export function authenticate(request: Request): Response | undefined {
   const [scheme, credentials = ""] = (request.headers.authorization ?? "").split(/ (.*)/s);
-  if (scheme === "Bearer") return isEntraToken(credentials, now) ? undefined : denied;
-  if (scheme === "HMAC-SHA256") return checkSignature(request, credentials, now);
+  if (scheme === "Bearer") return isEntraToken(credentials) ? undefined : denied;
+  if (scheme === "HMAC-SHA256") return checkSignature(request, credentials);
   return denied; // [assumed]
 }
 
-function checkSignature(request: Request, credentials: string, now: number): Response | undefined {
+function checkSignature(request: Request, credentials: string): Response | undefined {
   const { method, path, query, headers, body } = request;
   const [, signedHeaders = "", signature = ""] = /^SignedHeaders=([^&]+)&Signature=(.+)$/.exec(credentials) ?? [];
   const contentHash = createHash("sha256").update(body).digest("base64");
@@ -46,7 +43,7 @@ function checkSignature(request: Request, credentials: string, now: number): Res
     return signature === createHmac("sha256", Buffer.from(accessKey, "base64")).update(text).digest("base64");
   });
   if (!isSigned) return denied;
-  const isInTime = Math.abs(Date.parse(headers[dateName] ?? "") - now) <= clockMargin;
+  const isInTime = Math.abs(Date.parse(headers[dateName] ?? "") - Date.now()) <= clockMargin;
   return isInTime ? undefined : rejection(401, "Denied", clockMessage);
 }
 
@@ -62,11 +59,11 @@ export function signIn(resource: string, now = Date.now()) {
   return { access_token: token, expires_on: String(expires), resource, token_type: "Bearer" };
 }
 
-function isEntraToken(token: string, now: number): boolean {
+function isEntraToken(token: string): boolean {
   const [claims = "", signature] = token.split(".");
   if (signature !== entraSignature(claims)) return false;
   const { resource, expires } = JSON.parse(Buffer.from(claims, "base64url").toString());
-  return resource.replace(/\/$/, "") === audience && now < expires * 1000;
+  return resource.replace(/\/$/, "") === audience && Date.now() < expires * 1000;
 }
 
 function entraSignature(claims: string): string {

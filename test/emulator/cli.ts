@@ -25,9 +25,9 @@ const reported = new Set<string>(); // error codes
 const port = readPort();
 const emulator = await startEmulator({
   port,
-  intercept: async (respond, request) => {
+  intercept(respond, request) {
     const started = performance.now();
-    const response = await respond();
+    const response = respond();
     const duration = (performance.now() - started).toFixed(1);
     if (request) console.error(`${request.method} ${request.path} ${response.status} ${duration} ms`);
     return response;
@@ -46,7 +46,7 @@ for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, stop);
 // Node undoes what nohup does: without a terminal, as with `nohup node ... &`, a hangup is ignored here.
 const hasTerminal = [0, 1, 2].some(isatty);
 process.on("SIGHUP", () => hasTerminal && stop());
-whenNpmEnds(["emulator"], stop);
+whenNpmEnds(stop);
 // The reader can close its end at any time.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 

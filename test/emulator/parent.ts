@@ -3,11 +3,11 @@
 const parent = process.ppid;
 
 /**
- * Calls back once when npm, which runs this process as one of these scripts, has ended: a SIGTERM to npm ends npm and its
- * shell, but doesn't reach this process. If another parent ends, this process continues.
+ * Calls back once when npm, which runs this process as a script of this project, has ended: a SIGTERM to npm ends npm and
+ * its shell, but doesn't reach this process. If another parent ends, this process continues.
  */
-export function whenNpmEnds(scripts: string[], callback: () => void) {
-  if (!scripts.includes(process.env.npm_lifecycle_event ?? "")) return;
+export function whenNpmEnds(callback: () => void) {
+  if (process.env.npm_package_name !== "access-tokens-quickstart") return;
   const timer = setInterval(() => {
     if (process.ppid === parent) return;
     clearInterval(timer);

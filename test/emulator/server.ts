@@ -8,12 +8,11 @@ import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo, Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { generate as generateCertificate } from "selfsigned";
 import { accessKey, authenticate, signIn } from "./authentication.ts";
-import { failure, type Request, type Response } from "./messages.ts";
+import type { Request, Response } from "./messages.ts";
 import { Service } from "./service.ts";
-
-const largestBody = 64 * 1024; // bytes [assumed]
 
 // Shared by all emulators of a process.
 const certificate = generateCertificate([{ name: "commonName", value: "localhost" }], {
@@ -40,7 +39,7 @@ export interface EmulatorOptions {
    * @param respond Carries out the operation and returns the emulator's response.
    * @param request The request, or undefined for a sign-in to Microsoft Entra ID.
    */
-  intercept?: (respond: () => Promise<Response>, request?: Request) => Promise<Response | undefined>;
+  intercept?: (respond: () => Response, request?: Request) => Response | undefined | Promise<Response | undefined>;
   /** Receives an error that took the place of a request: TLS failed, or what arrived isn't HTTP. */
   onClientError?: (error: NodeJS.ErrnoException) => void;
 }
@@ -55,11 +54,9 @@ export async function startEmulator(options: EmulatorOptions = {}) {
 
   async function serve(incoming: IncomingMessage, outgoing: ServerResponse) {
     const started = performance.now();
-    const body = await readBody(incoming);
-    const request = toRequest(incoming, body);
-    const respond = async () => {
-      const tooLarge = failure(413, "RequestTooLarge", `The body is larger than ${largestBody} bytes.`); // [assumed]
-      const response = body ? (authenticate(request) ?? (await resource.respond(request))) : tooLarge;
+    const request = toRequest(incoming, await buffer(incoming));
+    const respond = () => {
+      const response = authenticate(request) ?? resource.respond(request);
       return withCommonHeaders(response, request, performance.now() - started);
     };
     sendResponse(outgoing, await intercept(respond, request));
@@ -69,7 +66,7 @@ export async function startEmulator(options: EmulatorOptions = {}) {
     if (incoming.headers["x-identity-header"] !== signInSecret) return outgoing.writeHead(401).end();
     const resource = new URLSearchParams(toRequest(incoming).query).get("resource") ?? "";
     const headers = { "Content-Type": "application/json" };
-    const respond = async () => ({ status: 200, headers, body: JSON.stringify(signIn(resource)) });
+    const respond = () => ({ status: 200, headers, body: JSON.stringify(signIn(resource)) });
     sendResponse(outgoing, await intercept(respond));
   }
 
@@ -129,18 +126,6 @@ function toRequest({ method = "", url = "", headers }: IncomingMessage, body: Bu
   const [, path = "", query = ""] = /^([^?]*)(.*)$/s.exec(url) ?? [];
   const single = Object.entries(headers).map(([name, value]) => [name, value?.toString()]);
   return { method, path, query, headers: Object.fromEntries(single), body };
-}
-
-/** Reads a request body. Returns undefined, and discards the rest, if it is too large. */
-async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    size += chunk.length;
-    if (size > largestBody) return void request.resume();
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 /** Returns a response with the headers that every response of the service has. [recorded] */

@@ -31,7 +31,7 @@ const routes: { operation: Operation; method: string; path: RegExp }[] = [
 
 /** Returns the operation that a request is for, if there is one, the ID in its path, and whether the path is known. */
 export function route({ method, path }: Request): { operation?: Operation; id: string; isKnown: boolean } {
-  const decoded = decode(path);
+  const decoded = decodePath(path);
   const matches = routes.filter((candidate) => candidate.path.test(decoded));
   const operation = matches.find((candidate) => candidate.method === method)?.operation;
   return { operation, id: matches[0]?.path.exec(decoded)?.[1] ?? "", isKnown: matches.length > 0 };
@@ -46,7 +46,7 @@ export class Service {
   readonly identities = new Map<string, number>();
 
   /** Returns the response to a request that has been authenticated. */
-  async respond(request: Request): Promise<Response> {
+  respond(request: Request): Response {
     const path = request.path;
     const version = new URLSearchParams(request.query).get("api-version");
     // [assumed]
@@ -68,24 +68,24 @@ export class Service {
     return this.#deleteIdentity(id);
   }
 
-  async #createIdentity(fields: Fields): Promise<Response> {
+  #createIdentity(fields: Fields): Response {
     // Without a list of scopes, or with null, there is no token [recorded], nor is there with an empty list [assumed].
     const scopes = fields.createTokenWithScopes ?? [];
     const error = checkScopes(scopes, "CreateTokenWithScopes") ?? checkLifetime(fields);
     if (error) return error;
     const id = `8:acs:${resourceId}_${randomUUID()}`;
     this.identities.set(id, 0);
-    const accessToken = isEmpty(scopes) ? undefined : await this.#addToken(id, scopes, fields);
+    const accessToken = isEmpty(scopes) ? undefined : this.#addToken(id, scopes, fields);
     return success(201, { identity: { id }, accessToken });
   }
 
-  async #issueToken(id: string, fields: Fields): Promise<Response> {
+  #issueToken(id: string, fields: Fields): Response {
     const { scopes } = fields;
     // [recorded]
     if (scopes == null) return rejection(400, "ValidationError", "Scopes: The Scopes field is required.", "Scopes");
     if (isEmpty(scopes)) return failure(400, "ValidationError", "Invalid scopes - Scopes field is required.", "scopes");
     const error = checkScopes(scopes, "Scopes") ?? checkLifetime(fields) ?? this.#checkIdentity(id);
-    return error ?? success(200, await this.#addToken(id, scopes, fields));
+    return error ?? success(200, this.#addToken(id, scopes, fields));
   }
 
   #revokeTokens(id: string): Response {
@@ -102,7 +102,7 @@ export class Service {
     return success(204);
   }
 
-  async #addToken(id: string, scopes: unknown, { expiresInMinutes }: Fields) {
+  #addToken(id: string, scopes: unknown, { expiresInMinutes }: Fields) {
     this.identities.set(id, this.identities.get(id)! + 1);
     return issueToken(id, scopes as string[], (expiresInMinutes ?? 1440) as number);
   }
@@ -142,7 +142,7 @@ function checkLifetime({ expiresInMinutes: minutes }: Fields): Response | undefi
 }
 
 /** Percent-decodes a path if possible: clients send IDs percent-encoded or with raw colons. [recorded] */
-function decode(path: string): string {
+export function decodePath(path: string): string {
   try {
     return decodeURIComponent(path);
   } catch {

@@ -7,7 +7,7 @@ import type { Response } from "../emulator/messages.ts";
  * Returns the response to send, or undefined to close the connection without a response.
  * @param respond Carries out the operation and returns the emulator's response.
  */
-export type Fault = (respond: () => Promise<Response>) => Response | undefined | Promise<Response | undefined>;
+export type Fault = (respond: () => Response) => Response | undefined | Promise<Response | undefined>;
 
 /** Responds with this status, body (a string as plain text, otherwise JSON), and headers. */
 export function respondWith(status: number, body: object | string, headers: Record<string, string> = {}): Fault {
@@ -36,7 +36,7 @@ export const reset: Fault = () => undefined;
 export const cutOff = respondWith(201, { identity: {} }, { "Content-Length": "100", Connection: "close" });
 
 /** Carries out the operation, then closes the connection before responding. */
-export const lostResponse: Fault = (respond) => respond().then(() => undefined);
+export const lostResponse: Fault = (respond) => void respond();
 
 /** Never responds. */
 export const silence: Fault = () => new Promise(() => {});

@@ -9,7 +9,7 @@ import type { Resource } from "../cases/requests.ts";
 import { accessKey } from "../emulator/authentication.ts";
 import type { Request } from "../emulator/messages.ts";
 import { startEmulator } from "../emulator/server.ts";
-import { type Operation, route } from "../emulator/service.ts";
+import { decodePath, type Operation, route } from "../emulator/service.ts";
 import { root } from "./environment.ts";
 import type { Fault } from "./faults.ts";
 import { endProcess, type StartOptions, type Started, startProcess } from "./processes.ts";
@@ -46,18 +46,18 @@ export async function startTestEmulator() {
     const callIds = (calls[operation] ??= []);
     if (!callIds.includes(callId)) callIds.push(callId);
     const scheme = headers.authorization?.split(" ")[0];
-    requests.push({ operation, method, path: decodeURIComponent(path), body: body.toString(), scheme });
+    requests.push({ operation, method, path: decodePath(path), body: body.toString(), scheme });
     return [operation, `${operation} ${callIds.indexOf(callId) + 1}`];
   }
 
   const emulator = await startEmulator({
-    async intercept(respond, request) {
+    intercept(respond, request) {
       const targets = request ? receive(request) : ["sign-in"];
       for (const target of targets) arrivals.emit(target);
       const found = faults.find(({ target }) => targets.includes(target));
       if (found?.once) faults.splice(faults.indexOf(found), 1);
-      const respondAndRemember = async () => {
-        const response = await respond();
+      const respondAndRemember = () => {
+        const response = respond();
         if (response.status === 201) created++;
         const [, token, expiresOn] = /"token":"([^"]+)","expiresOn":"([^"]+)"/.exec(response.body) ?? [];
         if (token && expiresOn) tokens.push({ token, expiresOn });

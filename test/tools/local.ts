@@ -29,7 +29,7 @@ const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), p
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => process.platform !== "win32" && child.kill(signal));
 }
-whenNpmEnds(["local", "step"], () => child.kill("SIGTERM"));
+whenNpmEnds(() => child.kill("SIGTERM"));
 
 const [exitCode, signal] = await once(child, "exit");
 await emulator.stop();
