@@ -121,13 +121,6 @@ test.for([
   expect(emulator.identities.size).toBe(0);
 });
 
-test("a 503 or a 429 that doesn't last is no failure", async ({ emulator, startProgram }) => {
-  emulator.once("create", error(503, "ServiceUnavailable", "Busy.", soon));
-  emulator.once("revoke", error(429, "TooManyRequests", "Slow down.", soon));
-  expect(await startProgram(emulator.settings).ended).toMatchObject({ stderr: "", exitCode: 0 });
-  expect(emulator.requests.filter(({ operation }) => ["create", "revoke"].includes(operation))).toHaveLength(5);
-});
-
 test("identities that can't be deleted are listed", async ({ emulator, startProgram }) => {
   emulator.always("delete", forbidden);
   const lines = await failureOf(startProgram(emulator.settings));

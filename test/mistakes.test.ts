@@ -28,10 +28,9 @@ const wrong = error(400, "ValidationError", "Wrong.");
 const deletions = /  await startStep\("Delete [^]*?(?=\n  end\()/; // the last step
 
 test("a mistake in a step is explained with its place", async ({ emulator, runChanged }) => {
-  const { stderr, exitCode, place } = await runChanged(/(?<=Token = await client\.)getToken(?=\(identity)/, "getTokn");
-  const reason = `"Issue an access token" failed at ${place}: client.getTokn is not a function\n`;
-  expect(stderr).toBe(`${reason}${advice}${emulator.report()}\n`);
-  expect(exitCode).toBe(1);
+  const result = await runChanged(/(?<=Token = await client\.)getToken(?=\(identity)/, "getTokn");
+  const reason = `"Issue an access token" failed at ${result.place}: client.getTokn is not a function\n`;
+  expect(result).toMatchObject({ stderr: `${reason}${advice}${emulator.report()}\n`, exitCode: 1 });
   expect(emulator.identities.size).toBe(0);
 });
 
@@ -52,9 +51,8 @@ test("a missing await for an identity names what can't be deleted", async ({ run
 
 test("a missing await for a call that fails isn't blamed on another step", async ({ emulator, runChanged }) => {
   emulator.always("revoke", wrong);
-  const { stderr, exitCode } = await runChanged(/await (?=client.revokeTokens)/, "");
-  expect(stderr).toMatch(/^A call without await failed for .*: 400 ValidationError Wrong\.\n/);
-  expect(exitCode).toBe(1);
+  const stderr = expect.stringMatching(/^A call without await failed for .*: 400 ValidationError Wrong\.\n/);
+  expect(await runChanged(/await (?=client.revokeTokens)/, "")).toMatchObject({ stderr, exitCode: 1 });
   expect(emulator.identities.size).toBe(0);
 });
 
@@ -67,23 +65,23 @@ test("a mistake in a deletion names the identity that is left", async ({ emulato
 });
 
 test("a forgotten deletion leaves nothing behind", async ({ emulator, runChanged }) => {
-  const { stderr, exitCode } = await runChanged(deletions, "");
-  expect({ stderr, exitCode }).toEqual({ stderr: `${emulator.report()}\n`, exitCode: 0 });
+  const result = await runChanged(deletions, "");
+  expect(result).toMatchObject({ stderr: `${emulator.report()}\n`, exitCode: 0 });
   expect(emulator.identities.size).toBe(0);
 });
 
 test("a forgotten deletion that fails ends with 1", async ({ emulator, runChanged }) => {
   emulator.always("delete", error(403, "Forbidden", "Not for you."));
-  const { stderr, exitCode } = await runChanged(deletions, "");
+  const result = await runChanged(deletions, "");
   const left = [...emulator.identities.keys()].join(", ");
-  expect(stderr).toBe(`Couldn't confirm that these identities were deleted: ${left}\n`);
-  expect(exitCode).toBe(1);
+  const stderr = `Couldn't confirm that these identities were deleted: ${left}\n`;
+  expect(result).toMatchObject({ stderr, exitCode: 1 });
 });
 
 test("a mistake in the explanation of a failure shows its stack", async ({ emulator, runChanged }) => {
   emulator.always("issue", wrong);
-  const { stderr, exitCode } = await runChanged(/(?=const isSignIn =)/, 'throw new Error("bug");');
-  expect(stderr).toMatch(new RegExp(`^Error: bug\\n    at explain [^]*\\n${emulator.report()}\\n$`));
-  expect(exitCode).toBe(1);
+  const result = await runChanged(/(?=const isSignIn =)/, 'throw new Error("bug");');
+  const stderr = expect.stringMatching(new RegExp(`^Error: bug\\n    at explain [^]*\\n${emulator.report()}\\n$`));
+  expect(result).toMatchObject({ stderr, exitCode: 1 });
   expect(emulator.identities.size).toBe(0);
 });

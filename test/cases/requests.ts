@@ -2,7 +2,7 @@
 
 import { createHash, createHmac, randomUUID } from "node:crypto";
 import { once } from "node:events";
-import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import type { IncomingMessage } from "node:http";
 import https from "node:https";
 import { text } from "node:stream/consumers";
 import { guid } from "../emulator/messages.ts";
@@ -38,15 +38,8 @@ export interface Resource {
   ca?: string;
 }
 
-export interface RawResponse {
-  status: number;
-  headers: IncomingHttpHeaders;
-  body: string;
-  requestId: string;
-}
-
-/** Sends a request to a resource. Rejects if there is no response. */
-export async function sendRequest(resource: Resource, raw: RawRequest = {}): Promise<RawResponse> {
+/** Sends a request to a resource, and returns the response and the ID of the request. Rejects after 30 seconds. */
+export async function sendRequest(resource: Resource, raw: RawRequest = {}) {
   const { method = "POST", path = "/identities", query = "?api-version=2023-10-01", body = "" } = raw;
   const { hostname, port, host } = new URL(resource.endpoint);
   const signedHeaders = raw.signedHeaders ?? ["x-ms-date", "host", "x-ms-content-sha256"];
@@ -66,12 +59,11 @@ export async function sendRequest(resource: Resource, raw: RawRequest = {}): Pro
   const signature = createHmac("sha256", key).update(content).digest("base64");
   headers.authorization ??= `HMAC-SHA256 SignedHeaders=${signedHeaders.join(";")}&Signature=${signature}`;
   if (!headers.authorization) delete headers.authorization;
-  const connection = { host: hostname, port, ca: resource.ca, agent: false, timeout: 30_000 };
+  const connection = { host: hostname, port, ca: resource.ca, agent: false, signal: AbortSignal.timeout(30_000) };
   const request = https.request({ ...connection, path: path + query, method, headers });
-  request.on("timeout", () => request.destroy(new Error("No response within 30 seconds.")));
   request.on("error", () => {}).end(body); // An error before the response rejects in the next line.
-  const [response]: IncomingMessage[] = await once(request, "response");
-  return { status: response!.statusCode!, headers: response!.headers, body: await text(response!), requestId };
+  const [response] = (await once(request, "response")) as [IncomingMessage];
+  return { status: response.statusCode!, headers: response.headers, body: await text(response), requestId };
 }
 
 /** Sends the request of a case, after preparing the identity that its path names. Updates the IDs that exist. */
@@ -101,7 +93,7 @@ const forms: Record<string, RegExp> = {
 };
 
 /** Returns a response with only what a case determines: values that differ each time are replaced by their form. */
-export function normalize({ status, headers, body, requestId }: RawResponse): Expected {
+export function normalize({ status, headers, body, requestId }: Awaited<ReturnType<typeof sendRequest>>): Expected {
   const length = String(Buffer.byteLength(body));
   const values: Record<string, string> = { "x-ms-client-request-id": requestId, "content-length": length };
   const form = ([name, value]: [string, unknown]) => {

@@ -14,22 +14,9 @@ import { accessKey, authenticate, signIn } from "./authentication.ts";
 import type { Request, Response } from "./messages.ts";
 import { Service } from "./service.ts";
 
-// Shared by all emulators of a process.
-const certificate = generateCertificate([{ name: "commonName", value: "localhost" }], {
-  keyType: "ec",
-  algorithm: "sha256",
-  extensions: [
-    { name: "basicConstraints", cA: true, critical: true },
-    { name: "keyUsage", digitalSignature: true, keyCertSign: true, critical: true },
-    {
-      name: "subjectAltName",
-      altNames: [
-        { type: 2, value: "localhost" },
-        { type: 7, ip: "127.0.0.1" },
-      ],
-    },
-  ],
-});
+// Shared by all emulators of a process. With this name, the certificate is also for 127.0.0.1.
+const localhost = [{ name: "commonName", value: "localhost" }];
+const certificate = generateCertificate(localhost, { keyType: "ec", algorithm: "sha256" });
 
 export interface EmulatorOptions {
   /** The port; 0, the default, picks a free one. */

@@ -10,8 +10,8 @@ import { programFile, root } from "./environment.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** The folder of the bundles: program.mjs and emulator.mjs. */
-    bundleFolder: string;
+    /** The paths of the program and of `npm run emulator`, each bundled with the packages that it uses. */
+    bundles: { program: string; emulator: string };
   }
 }
 
@@ -27,6 +27,6 @@ export default async function setUp({ provide }: TestProject) {
     outdir: folder,
     outExtension: { ".js": ".mjs" },
   });
-  provide("bundleFolder", folder);
+  provide("bundles", { program: join(folder, "program.mjs"), emulator: join(folder, "emulator.mjs") });
   return () => rm(folder, { recursive: true });
 }

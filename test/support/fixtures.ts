@@ -3,8 +3,8 @@
 import { EventEmitter, once } from "node:events";
 import { cp, mkdtemp, readFile, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { test as base, inject } from "vitest";
+import { dirname, join } from "node:path";
+import { test as base, inject, type ProvidedContext } from "vitest";
 import type { Resource } from "../cases/requests.ts";
 import { accessKey } from "../emulator/authentication.ts";
 import type { Request } from "../emulator/messages.ts";
@@ -17,37 +17,31 @@ import { endProcess, type StartOptions, type Started, startProcess } from "./pro
 /** Requests to the emulator: those of an operation, of its n-th call with all retries, or the sign-ins to Entra ID. */
 export type Target = Operation | `${Operation} ${number}` | "sign-in";
 
-export interface ReceivedRequest {
-  operation: string;
-  method: string;
-  /** The path, decoded, without the query. */
-  path: string;
-  body: string;
-  /** The scheme of the `Authorization` header. */
-  scheme?: string;
-}
-
 export type TestEmulator = Awaited<ReturnType<typeof startTestEmulator>>;
+
+/** Returns what the tests look at in a request: a client's retries have the same ID, and the path is decoded. */
+function summarize(request: Request) {
+  const { method, path, headers, body } = request;
+  const { "x-ms-client-request-id": id, authorization } = headers;
+  const { operation = "other" } = route(request);
+  const scheme = authorization?.split(" ")[0];
+  return { operation, id, method, path: decodePath(path), body: body.toString(), scheme };
+}
 
 /** Starts an emulator that remembers what it received and issued, and into which a test can inject faults. */
 export async function startTestEmulator() {
-  const requests: ReceivedRequest[] = [];
+  const requests: ReturnType<typeof summarize>[] = [];
   const tokens: { token: string; expiresOn: string }[] = [];
-  const calls: Record<string, (string | undefined)[]> = {};
   const faults: { target: Target; fault: Fault; once: boolean }[] = [];
   const arrivals = new EventEmitter();
   let created = 0;
 
   /** Remembers a request, and returns the targets that it belongs to. */
   function receive(request: Request): string[] {
-    const { method, path, headers, body } = request;
-    const { operation = "other" } = route(request);
-    const callId = headers["x-ms-client-request-id"]; // A client's retries have the ID of the request that they repeat.
-    const callIds = (calls[operation] ??= []);
-    if (!callIds.includes(callId)) callIds.push(callId);
-    const scheme = headers.authorization?.split(" ")[0];
-    requests.push({ operation, method, path: decodePath(path), body: body.toString(), scheme });
-    return [operation, `${operation} ${callIds.indexOf(callId) + 1}`];
+    requests.push(summarize(request));
+    const { operation, id } = requests.at(-1)!;
+    const calls = new Set(requests.filter((other) => other.operation === operation).map((other) => other.id));
+    return [operation, `${operation} ${[...calls].indexOf(id) + 1}`];
   }
 
   const emulator = await startEmulator({
@@ -69,9 +63,9 @@ export async function startTestEmulator() {
   const ca = await readFile(emulator.certificateFile, "utf8");
   return {
     ...emulator,
-    requests: requests as readonly ReceivedRequest[],
+    requests,
     /** The access tokens that were issued, in order. */
-    tokens: tokens as readonly { token: string; expiresOn: string }[],
+    tokens,
     /** The emulator for raw requests. */
     resource: { endpoint: emulator.endpoint, accessKey, ca } satisfies Resource,
     /** Applies a fault to the next request of a target. */
@@ -86,8 +80,7 @@ export async function startTestEmulator() {
 }
 
 export interface Fixtures {
-  /** The paths of the program and of `npm run emulator`, each bundled with the packages that it uses. */
-  bundles: { program: string; emulator: string };
+  bundles: ProvidedContext["bundles"];
   /** Starts a command, which ends with the test. */
   start: (command: string[], options?: StartOptions) => Started;
   /** Starts the bundled program with these settings. */
@@ -102,14 +95,11 @@ export interface Fixtures {
  * original file.
  */
 export const test = base.extend<Fixtures>({
-  bundles: ({}, use) => {
-    const path = (name: string) => join(inject("bundleFolder"), `${name}.mjs`);
-    return use({ program: path("program"), emulator: path("emulator") });
-  },
-  start: async ({}, use) => {
+  bundles: ({}, use) => use(inject("bundles")),
+  start: async ({ bundles }, use) => {
     const started: Started[] = [];
     // From Node 22.1 on, the processes share what they compiled, which makes them faster.
-    const shared = { NODE_COMPILE_CACHE: join(inject("bundleFolder"), "cache") };
+    const shared = { NODE_COMPILE_CACHE: join(dirname(bundles.program), "cache") };
     await use((command, options) => {
       started.push(startProcess(command, { ...options, settings: { ...shared, ...options?.settings } }));
       return started.at(-1)!;
