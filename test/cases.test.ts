@@ -31,7 +31,7 @@ const test = base.extend<{ resource: Resource; created: Set<string> }>({
     await use(ids);
     for (const id of ids) {
       const deletion = sendRequest(resource, { method: "DELETE", path: `/identities/${id}` });
-      const status = await deletion.then((response) => response.status).catch((error: Error) => error.message);
+      const { status } = await deletion.catch(({ message }) => ({ status: message }));
       expect([204, 404], `Couldn't delete ${id}`).toContain(status);
     }
   },

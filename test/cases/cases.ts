@@ -70,6 +70,7 @@ const issued = success(200, accessToken);
 const done = success(204);
 const noScopes = invalid("Invalid scopes - Scopes field is required.", "scopes");
 const nullScopes = unreadable("Scopes: The Scopes field is required.", "Scopes");
+const textScopes = unreadable("Scopes: The Scopes field is not a list.", "Scopes");
 const unknownScope = invalid("Invalid scopes - A scope is not known.", "scopes");
 const notAnInteger = unreadable("ExpiresInMinutes: The value is not an integer.", "ExpiresInMinutes");
 const malformedId = invalid("Provided identity is not valid.", "id");
@@ -133,38 +134,23 @@ export const cases: Case[] = [
   ["issue with an empty list of scopes", "recorded 2025: js", issue({ scopes: [] }), noScopes],
   ["issue with null as scopes", "recorded", issue({ scopes: null }), nullScopes],
   ["issue without scopes", "recorded", issue({}), nullScopes],
-  [
-    "issue with text",
-    "assumed",
-    issue({ scopes: "chat" }),
-    unreadable("Scopes: The Scopes field is not a list.", "Scopes"),
-  ],
+  ["issue with text", "assumed", issue({ scopes: "chat" }), textScopes],
   ["issue with an unknown scope", "assumed", issue({ scopes: ["chat", "fax"] }), unknownScope],
 
   ["revoke", "recorded 2025: js", revoke(), done],
   ["delete", "recorded 2025: js", remove(), done],
   ["delete with a length", "recorded: cli", remove("{id}", noBody), done],
-  [
-    "issue for another resource's identity",
-    "recorded 2025: js",
-    issue({ scopes: ["chat", "voip"] }, otherId),
-    notOwned,
-  ],
-  ["issue for a third resource's identity", "inferred", issue({ scopes }, thirdId), notOwned],
-  ["revoke for another resource's identity", "recorded 2025: js", revoke(otherId), notOwned],
-  ["delete another resource's identity", "recorded 2025: js", remove(otherId), notOwned],
+  ["issue for another's identity", "recorded 2025: js", issue({ scopes: ["chat", "voip"] }, otherId), notOwned],
+  ["issue for a third's identity", "inferred", issue({ scopes }, thirdId), notOwned],
+  ["revoke for another's identity", "recorded 2025: js", revoke(otherId), notOwned],
+  ["delete another's identity", "recorded 2025: js", remove(otherId), notOwned],
   ["issue for a deleted identity", exceptMessage, issue({ scopes }, "{deleted}"), notFound],
   ["revoke for a deleted identity", exceptMessage, revoke("{deleted}"), notFound],
   ["delete twice", exceptMessage, remove("{deleted}"), notFound],
   ["issue for a malformed ID", "assumed", issue({ scopes }, "somebody"), malformedId],
   ["delete a malformed ID", "assumed", remove("somebody"), malformedId],
   ["issue an unknown scope for another's identity", "assumed", issue({ scopes: ["fax"] }, otherId), unknownScope],
-  [
-    "issue for a minute for another's identity",
-    "assumed",
-    issue({ scopes, expiresInMinutes: 1 }, otherId),
-    lifetime(1),
-  ],
+  ["issue for 1 minute for another's identity", "assumed", issue({ scopes, expiresInMinutes: 1 }, otherId), lifetime(1)],
 
   ["a wrong hash", "reported: Azure/azure-rest-api-specs#11767", { headers: { [hash]: "eA==" } }, wrongHash],
   ["a wrong access key", "reported", { accessKey: wrongKey }, denied],

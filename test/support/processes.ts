@@ -15,12 +15,6 @@ export const hasSignals = process.platform !== "win32";
 /** Whether a pseudo-terminal is available. Node can't create one, so the tests use Python. */
 export const hasTerminal = hasSignals && spawnSync("python3", ["-c", "import pty"]).status === 0;
 
-export interface Result {
-  exitCode: number | null;
-  stdout: string;
-  stderr: string;
-}
-
 export interface StartOptions {
   /** Environment variables to add. */
   settings?: object;
@@ -31,6 +25,7 @@ export interface StartOptions {
 }
 
 export type Started = ReturnType<typeof startProcess>;
+export type Result = Awaited<Started["ended"]>;
 
 /** Starts a command, such as `["npx", "tsx", "issue-access-tokens.ts"]`, without the developer's own settings. */
 export function startProcess([file = "", ...args]: string[], options: StartOptions = {}) {
@@ -52,7 +47,7 @@ export function startProcess([file = "", ...args]: string[], options: StartOptio
       printing.emit("data");
     });
   }
-  const ended = once(child, "close").then(([exitCode]): Result => ({ exitCode, ...output }));
+  const ended = once(child, "close").then(([exitCode]) => ({ exitCode: exitCode as number | null, ...output }));
   return {
     child,
     /** What it has printed until now. */
