@@ -93,6 +93,7 @@ const wrongKey = "c29tZSBvdGhlciBrZXk=";
 const otherId = "8:acs:00000000-0000-0000-0000-000000000000_00000000-0000-0000-0000-000000000000"; // of another resource
 const thirdId = otherId.replace("0_", "1_");
 const scopes = ["chat"];
+const brief = { scopes, expiresInMinutes: 1 };
 const withToken = { createTokenWithScopes: scopes };
 const exceptMessage = "assumed, except the message";
 const noPort = "a real endpoint has no port";
@@ -150,7 +151,7 @@ export const cases: Case[] = [
   ["issue for a malformed ID", "assumed", issue({ scopes }, "somebody"), malformedId],
   ["delete a malformed ID", "assumed", remove("somebody"), malformedId],
   ["issue an unknown scope for another's identity", "assumed", issue({ scopes: ["fax"] }, otherId), unknownScope],
-  ["issue for 1 minute for another's identity", "assumed", issue({ scopes, expiresInMinutes: 1 }, otherId), lifetime(1)],
+  ["issue for 1 minute for another's identity", "assumed", issue(brief, otherId), lifetime(1)],
 
   ["a wrong hash", "reported: Azure/azure-rest-api-specs#11767", { headers: { [hash]: "eA==" } }, wrongHash],
   ["a wrong access key", "reported", { accessKey: wrongKey }, denied],
