@@ -112,34 +112,28 @@ testSignal("npm run emulator removes its files and stops when npm is stopped", a
   await expect(access(settings.NODE_EXTRA_CA_CERTS!)).rejects.toThrow("ENOENT");
 });
 
-testSignal(
-  "an emulator without a terminal survives its shell and a hangup",
-  async ({ bundles, start, startProgram }) => {
-    const command = ["sh", "-c", '"$0" "$1" & read line', process.execPath, bundles.emulator];
-    const { child, ended, settings } = await serve(start, command);
-    child.stdin.end("\n");
-    await once(child, "exit");
-    process.kill(-child.pid!, "SIGHUP");
-    expect(await startProgram(settings).ended).toMatchObject({ stderr: "", exitCode: 0 });
-    process.kill(-child.pid!, "SIGTERM");
-    await ended;
-    await expect(access(settings.NODE_EXTRA_CA_CERTS!)).rejects.toThrow("ENOENT");
-  },
-);
+testSignal("a background emulator survives its shell and a hangup", async ({ bundles, start, startProgram }) => {
+  const command = ["sh", "-c", '"$0" "$1" & read line', process.execPath, bundles.emulator];
+  const { child, ended, settings } = await serve(start, command);
+  child.stdin.end("\n");
+  await once(child, "exit");
+  process.kill(-child.pid!, "SIGHUP");
+  expect(await startProgram(settings).ended).toMatchObject({ stderr: "", exitCode: 0 });
+  process.kill(-child.pid!, "SIGTERM");
+  await ended;
+  await expect(access(settings.NODE_EXTRA_CA_CERTS!)).rejects.toThrow("ENOENT");
+});
 
-testSignal(
-  "an emulator runs in the background as its page says, or ends with 1",
-  async ({ bundles, project, start }) => {
-    const page = await readFile(join(project, "test", "emulator", "README.md"), "utf8");
-    const [commands = ""] = /(?<=^```sh\n)nohup[^`]*/m.exec(page) ?? [];
-    const script = `${commands}\n"$0" "$1"; status=$?; kill $!; wait $!; exit $status`;
-    const command = ["sh", "-c", script, process.execPath, bundles.program];
-    expect(await start(command, { cwd: project }).ended).toMatchObject({ stderr: "", exitCode: 0 });
-    await rm(join(project, "test", "emulator"), { recursive: true });
-    const stderr = expect.stringContaining("Cannot find module");
-    expect(await start(command, { cwd: project }).ended).toMatchObject({ stderr, exitCode: 1 });
-  },
-);
+testSignal("the page's commands start an emulator, or end with 1", async ({ bundles, project, start }) => {
+  const page = await readFile(join(project, "test", "emulator", "README.md"), "utf8");
+  const [commands = ""] = /(?<=^```sh\n)nohup[^`]*/m.exec(page) ?? [];
+  const script = `${commands}\n"$0" "$1"; status=$?; kill $!; wait $!; exit $status`;
+  const command = ["sh", "-c", script, process.execPath, bundles.program];
+  expect(await start(command, { cwd: project }).ended).toMatchObject({ stderr: "", exitCode: 0 });
+  await rm(join(project, "test", "emulator"), { recursive: true });
+  const stderr = expect.stringContaining("Cannot find module");
+  expect(await start(command, { cwd: project }).ended).toMatchObject({ stderr, exitCode: 1 });
+});
 
 test("an emulator whose port is in use says so", async ({ bundles, emulator, start }) => {
   const { port } = new URL(emulator.endpoint);

@@ -64,7 +64,7 @@ testSignal("a signal ends the program within 9 seconds, with all calls silent", 
   const started = Date.now();
   child.kill("SIGINT");
   await prints(interrupted);
-  expect(Date.now() - started).toBeLessThan(2000); // It's reported before anything ends.
+  expect(Date.now() - started).toBeLessThan(3000); // before it waits for anything
   const result = await ended;
   const duration = Date.now() - started;
   const left = [...emulator.identities.keys()];

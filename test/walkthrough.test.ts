@@ -3,8 +3,8 @@
 import { mkdir, symlink, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
-import { root } from "./support/environment.ts";
 import { mask } from "./support/docs.ts";
+import { root } from "./support/environment.ts";
 import { respondWith } from "./support/faults.ts";
 import { test } from "./support/fixtures.ts";
 import { nodeOptions } from "./support/processes.ts";
@@ -19,11 +19,7 @@ const requests = [
   "DELETE /identities/<id 2>",
 ];
 
-test("npx tsx runs the walkthrough, for an access key without @azure/identity", async ({
-  emulator,
-  project,
-  start,
-}) => {
+test("npx tsx runs the walkthrough without @azure/identity", async ({ emulator, project, start }) => {
   await unlink(join(project, "node_modules"));
   await mkdir(join(project, "node_modules", "@azure"), { recursive: true });
   for (const name of [".bin", "dotenv", "@azure/communication-identity"]) {
