@@ -1,9 +1,9 @@
 // Sends the cases to the emulator or, with npm run compare and one after the other, to a real resource.
 
 import { expect, inject, test as base } from "vitest";
-import { cases } from "./cases/cases.ts";
-import { type Expected, normalize, type Resource, sendCase, sendRequest } from "./cases/requests.ts";
-import { listedVersions } from "./emulator/messages.ts";
+import { cases, listedVersions } from "./cases/cases.ts";
+import { normalize, type Resource, sendCase, sendRequest } from "./cases/requests.ts";
+import type { Response } from "./emulator/messages.ts";
 import { startTestEmulator } from "./support/fixtures.ts";
 
 declare module "vitest" {
@@ -15,7 +15,7 @@ declare module "vitest" {
 
 const realResource = inject("resource");
 
-const test = base.extend<{ resource: Resource; created: Set<string> }>({
+const test = base.extend<{ resource: Resource; existing: Set<string> }>({
   resource: [
     async ({}, use) => {
       if (realResource) return use(realResource);
@@ -26,7 +26,7 @@ const test = base.extend<{ resource: Resource; created: Set<string> }>({
     { scope: "file" },
   ],
   // The IDs of the identities that exist. They are deleted right after each case, also after one that failed.
-  created: async ({ resource }, use) => {
+  existing: async ({ resource }, use) => {
     const ids = new Set<string>();
     await use(ids);
     for (const id of ids) {
@@ -37,22 +37,21 @@ const test = base.extend<{ resource: Resource; created: Set<string> }>({
   },
 });
 
-/** Returns a response without what is newer than the recordings: API versions, and another form of MS-CV. */
-function withoutNews({ headers, ...others }: Expected): Expected {
-  const { "api-supported-versions": list, "ms-cv": vector } = headers;
+/** Returns a response without what can be newer than the recordings: API versions, and another form of MS-CV. */
+function withoutNewerParts({ headers, ...others }: Response): Response {
+  const { "api-supported-versions": list, "ms-cv": msCv } = headers;
   const known = list?.split(", ").filter((version) => listedVersions.split(", ").includes(version));
-  const news = { ...(known && { "api-supported-versions": known.join(", ") }), ...(vector && { "ms-cv": "<valid>" }) };
-  return { headers: { ...headers, ...news }, ...others };
+  const older = { ...(known && { "api-supported-versions": known.join(", ") }), ...(msCv && { "ms-cv": "<valid>" }) };
+  return { headers: { ...headers, ...older }, ...others };
 }
 
-const titledCases = cases.map(([name, source, ...others]) => [`${source}: ${name}`, ...others] as const);
 const subject = realResource ? "the resource" : "the emulator";
 
-test.for(titledCases)(`${subject} responds as %s`, async (row, { resource, created, skip, expect }) => {
-  const [, request, { headers: expectedHeaders, ...expected }, emulatorOnly] = row;
+test.for(cases)(`${subject} responds to %s (%s)`, async (row, { resource, existing, skip, expect }) => {
+  const [, , request, { headers: expectedHeaders, ...expected }, emulatorOnly] = row;
   skip(Boolean(realResource && emulatorOnly), emulatorOnly);
-  const response = normalize(await sendCase(resource, request, created));
-  const { headers, ...others } = realResource ? withoutNews(response) : response;
+  const response = normalize(await sendCase(resource, request, existing));
+  const { headers, ...others } = realResource ? withoutNewerParts(response) : response;
   expect.soft(others).toEqual(expected);
   expect.soft(headers).toEqual(expectedHeaders);
 });

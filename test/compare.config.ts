@@ -6,7 +6,7 @@ import { defineConfig } from "vitest/config";
 
 const name = "COMMUNICATION_SERVICES_CONNECTION_STRING";
 
-/** Returns the resource that the setting names, in the environment or in .env. Without it, exits with code 2. */
+/** Returns the resource that the setting names, in the environment or in .env. Exits with 2 if there is none. */
 function readResource() {
   const settings = { ...process.env };
   dotenv.config({ path: join(import.meta.dirname, "..", ".env"), processEnv: settings as {}, quiet: true });

@@ -31,13 +31,16 @@ test("an ID from an earlier start is unknown, but belongs to the resource", asyn
   expect(response).toMatchObject({ status: 404, body: expect.stringContaining("IdentityNotFound") });
 });
 
-test.for([-310, -290, 290, 310])("a signature is valid for 5 minutes: %i seconds", async (seconds, { emulator }) => {
-  const headers = { "x-ms-date": new Date(Date.now() + seconds * 1000).toUTCString() };
-  const status = Math.abs(seconds) < 300 ? 201 : 401;
-  expect(await sendRequest(emulator.resource, { headers })).toMatchObject({ status });
-});
+test.for([-310, -290, 290, 310])(
+  "a date that is %i seconds off is accepted up to 5 minutes",
+  async (seconds, { emulator }) => {
+    const headers = { "x-ms-date": new Date(Date.now() + seconds * 1000).toUTCString() };
+    const status = Math.abs(seconds) < 300 ? 201 : 401;
+    expect(await sendRequest(emulator.resource, { headers })).toMatchObject({ status });
+  },
+);
 
-test("revoking counts for the tokens of one identity, and new ones can be issued", async ({ emulator }) => {
+test("revoking affects only the tokens of one identity, which can get new ones", async ({ emulator }) => {
   const body = '{"createTokenWithScopes":["chat"]}';
   for (const _ of [1, 2]) await sendRequest(emulator.resource, { body });
   const [id] = emulator.identities.keys();
@@ -72,7 +75,7 @@ test.for([60, 1440])("a token for %i minutes contains identity, scopes, and time
   expect(Buffer.from(signature, "base64url")).toHaveLength(256); // as with RSA and 2048 bits
 });
 
-test.for([0, 499, 500, 999])("a token isn't issued in the future, %i ms after a second", (fraction) => {
+test.for([0, 499, 500, 999])("a token issued %i ms after a second rounds the time down", (fraction) => {
   const { token, expiresOn } = issueToken(oldId, ["chat"], 60, 1_800_000_000_000 + fraction);
   const { iat, exp } = decode(token.split(".")[1]!);
   expect({ iat, exp }).toEqual({ iat: 1_800_000_000, exp: 1_800_003_600 });
@@ -89,7 +92,7 @@ test("a token of Microsoft Entra ID is valid for an hour, for the audience of th
   expect(await statusFor(signIn(audience, Date.now() - 3_601_000))).toBe(401);
   expect(await statusFor(signIn("https://communication.azure.com.contoso.com/"))).toBe(401);
   expect(await statusFor({ access_token: `x${token.access_token}` })).toBe(401);
-  expect(Number(token.expires_on) * 1000 - Date.now()).toBeCloseTo(3_600_000, -4);
+  expect(signIn(audience, 1_800_000_000_000).expires_on).toBe("1800003600");
 });
 
 test("the emulator survives clients that disconnect or send garbage", async ({ emulator }) => {

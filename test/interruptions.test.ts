@@ -3,7 +3,7 @@
 import { expect } from "vitest";
 import { delay, error, silence } from "./support/faults.ts";
 import { test } from "./support/fixtures.ts";
-import { hasSignals, hasTerminal, inTerminal } from "./support/processes.ts";
+import { hasSignals, hasPty, inTerminal } from "./support/processes.ts";
 
 const interrupted = "Interrupted. Cleaning up (9 seconds at most).\n";
 const unfinished = (step: string) => `"${step}" hasn't finished. An identity that it creates remains.\n`;
@@ -40,7 +40,7 @@ test("the time limit starts again with each step", async ({ emulator, startProgr
   expect(result).toMatchObject({ stderr: "", exitCode: 0 });
 });
 
-test("the time limit does not include waiting for Enter", async ({ emulator, startProgram }) => {
+test("the time limit doesn't include waiting for Enter", async ({ emulator, startProgram }) => {
   const { child, ended, prints } = startProgram(emulator.settings, ["--step", "--timeout", "5"], { input: null });
   await prints("Press Enter");
   setTimeout(() => child.stdin.end("\n".repeat(20)), 5200); // This test has to wait for real time to pass.
@@ -56,7 +56,7 @@ test("the time limit is 30 seconds by default", async ({ bundles, emulator, star
   expect(stderr).toContain("Timed out after 30 seconds.");
 });
 
-testSignal("a signal ends the program within 9 seconds, with all calls silent", async ({ emulator, startProgram }) => {
+testSignal("a signal ends the program within 9 seconds, although calls hang", async ({ emulator, startProgram }) => {
   emulator.once("issue 2", silence);
   emulator.once("delete", silence);
   const { child, ended, prints } = startProgram(emulator.settings);
@@ -66,14 +66,12 @@ testSignal("a signal ends the program within 9 seconds, with all calls silent", 
   await prints(interrupted);
   expect(Date.now() - started).toBeLessThan(3000); // before it waits for anything
   const result = await ended;
-  const duration = Date.now() - started;
+  expect(Date.now() - started).toBeLessThan(9900); // Docker waits for 10 seconds; a busy machine takes a part of them.
   const left = [...emulator.identities.keys()];
   expect(left).toHaveLength(1); // The other identity is deleted, although the first deletion hangs.
   const remains = `Couldn't confirm that these identities were deleted: ${left}\n`;
   const stderr = `${interrupted}Identities deleted: 1\n${remains}${unfinished("Refresh an access token")}`;
   expect(result).toMatchObject({ stderr, exitCode: 130 });
-  expect(duration).toBeGreaterThan(8700);
-  expect(duration).toBeLessThan(9900); // Docker waits for 10 seconds; a busy machine takes a part of them.
 });
 
 testSignal("an identity whose ID arrives during the cleanup is deleted", async ({ emulator, startProgram }) => {
@@ -93,7 +91,7 @@ testSignal.for([
   ["SIGTERM", 143],
   ["SIGHUP", 129],
 ] as const)("%s waits for the call, and deletes its identity", async ([signal, code], { emulator, startProgram }) => {
-  emulator.once("create 2", delay(500));
+  emulator.once("create 2", delay(2000));
   const { child, ended } = startProgram(emulator.settings, ["--step"], { input: "\n".repeat(20) });
   await emulator.receives("create 2");
   child.kill(signal);
@@ -106,7 +104,7 @@ testSignal.for([
 });
 
 testSignal("a signal during the last call changes the exit code", async ({ emulator, startProgram }) => {
-  emulator.once("delete 2", delay(200));
+  emulator.once("delete 2", delay(2000));
   const { child, ended } = startProgram(emulator.settings);
   await emulator.receives("delete 2");
   child.kill("SIGINT");
@@ -123,8 +121,8 @@ testSignal("a signal ends a program that waits for its settings", async ({ emula
   expect(await ended).toEqual({ stderr: "", stdout: "", exitCode: null }); // There is nothing to clean up.
 });
 
-test.skipIf(!hasTerminal)("Ctrl+C reaches the program through npx tsx", async ({ emulator, project, start }) => {
-  emulator.once("revoke", delay(200));
+test.skipIf(!hasPty)("Ctrl+C reaches the program through npx tsx", async ({ emulator, project, start }) => {
+  emulator.once("revoke", delay(2000));
   const command = inTerminal(["npx", "tsx", "issue-access-tokens.ts"]);
   const { child, ended } = start(command, { settings: emulator.settings, cwd: project, input: null });
   await emulator.receives("revoke");
@@ -137,7 +135,7 @@ test.skipIf(!hasTerminal)("Ctrl+C reaches the program through npx tsx", async ({
 
 const targets = ["create", "delete 2"] as const;
 test.for(targets)("stdout that is closed during %s is reported", async (target, { emulator, startProgram }) => {
-  emulator.once(target, delay(200));
+  emulator.once(target, delay(2000));
   const { child, ended } = startProgram(emulator.settings);
   await emulator.receives(target);
   const report = target === "create" ? "Identities deleted: 1" : "No identities to delete.";

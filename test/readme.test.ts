@@ -26,18 +26,15 @@ function blocks(firstLine: RegExp): string[] {
 async function copyCode(name: string, folder: string): Promise<string> {
   const [code = ""] = blocks(new RegExp(`ts ${name}`));
   const steps = blocks(/ts \w+/).join("\n");
+  const file = join(folder, name);
   await writeFile(
-    join(folder, name),
+    file,
     code.replace(/ *\/\/ Quickstart code goes here\n/, () => steps),
   );
-  return join(folder, name);
+  return file;
 }
 
-test("the README shows the program's code and output (if not, run npm run docs)", async ({
-  emulator,
-  start,
-  expect,
-}) => {
+test("the README shows the program's code and output (see npm run docs)", async ({ emulator, start, expect }) => {
   const names = [...snippets(program).keys()].filter((name) => name !== "imports"); // The skeleton contains these.
   const hint = "Give each snippet of the program a code block in README.md that begins with ```ts and its name";
   expect(readme.match(/(?<=^```ts )\w+$/gm), hint).toEqual(names);
@@ -47,7 +44,7 @@ test("the README shows the program's code and output (if not, run npm run docs)"
   await expect(update(readme, program, stdout, stderr)).toMatchFileSnapshot("../README.md");
 });
 
-test("a reader can build a program that prints the output, or fails", async ({ emulator, project, start }) => {
+test("a reader's program prints the output, or the error and exits with 1", async ({ emulator, project, start }) => {
   const file = await copyCode("issue-access-tokens.ts", project);
   const { stdout, ...others } = await start([...node, file], { settings: emulator.settings }).ended;
   expect(mask(stdout)).toBe(mask(blocks(/console output/)[0]!));
@@ -61,12 +58,8 @@ test("a reader can build a program that prints the output, or fails", async ({ e
 test("the program, server, and client of a reader type-check", async ({ project, start }) => {
   const names = ["issue-access-tokens.ts", "server.ts", "client.ts"];
   const files = await Promise.all(names.map((name) => copyCode(name, project)));
-  const config = {
-    extends: "./tsconfig.json",
-    compilerOptions: { target: "es2017", lib: ["es2017"] },
-    files,
-    include: [],
-  };
+  const compilerOptions = { target: "es2017", lib: ["es2017"] };
+  const config = { extends: "./tsconfig.json", compilerOptions, files, include: [] };
   await writeFile(join(project, "reader.json"), JSON.stringify(config));
   const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
   const options = ["--project", "reader.json", "--noImplicitReturns", "--noUnusedLocals"];
@@ -74,11 +67,7 @@ test("the program, server, and client of a reader type-check", async ({ project,
   expect(result).toEqual({ stdout: "", stderr: "", exitCode: 0 });
 });
 
-test("the server issues tokens to signed-in users, and doesn't pass on errors", async ({
-  emulator,
-  project,
-  start,
-}) => {
+test("the server issues tokens to signed-in users, and hides errors", async ({ emulator, project, start }) => {
   emulator.once("issue", error(401, "Denied", "Denied by the resource provider."));
   const settings = { ...emulator.settings, PORT: "0" };
   const { output, prints } = start([...node, await copyCode("server.ts", project)], { settings });
@@ -95,7 +84,7 @@ test("the server issues tokens to signed-in users, and doesn't pass on errors", 
   expect(emulator.identities.size).toBe(1);
 });
 
-test("the client's caller catches failures, and a failed refresh is repeated", async ({ project, start }) => {
+test("createCredential rejects with the cause, and repeats a failed refresh", async ({ project, start }) => {
   const tokens: string[] = [];
   const issue = (seconds: number) => {
     const claims = JSON.stringify({ exp: Math.floor(Date.now() / 1000) + seconds });
@@ -108,7 +97,7 @@ test("the client's caller catches failures, and a failed refresh is repeated", a
     [200, "<html>Welcome</html>"],
   ] as const;
   // The first token is refreshed after half of its lifetime.
-  const responses = [() => denied, () => failure, () => page, () => issue(3), () => failure, () => issue(86_400)];
+  const responses = [() => denied, () => failure, () => page, () => issue(8), () => failure, () => issue(86_400)];
   const server = createServer(({ url }, response) => {
     const [status, body] = (url === "/api/access-token" && responses.shift()?.()) || [404, ""];
     response.writeHead(status).end(body);
@@ -136,13 +125,16 @@ credential.dispose();`;
 });
 
 test("the pages name the minimum Node version, and only existing scripts", async () => {
-  const pages = readme + (await readFile(join(root, ".github", "CONTRIBUTING.md"), "utf8"));
+  const files = [".github/CONTRIBUTING.md", "test/emulator/README.md"].map((name) =>
+    readFile(join(root, name), "utf8"),
+  );
+  const pages = readme + (await Promise.all(files));
   const { engines, scripts } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
   for (const version of engines.node.match(/\d+\.\d+(?=\.0)/g)) expect(pages).toContain(version);
-  expect(Object.keys(scripts)).toEqual(expect.arrayContaining(pages.match(/(?<=npm run )\w+/g)!));
+  expect(Object.keys(scripts)).toEqual(expect.arrayContaining(pages.match(/(?<=npm run (?:--silent )?)\w+/g)!));
 });
 
-test("the diagram in the README shows each step", () => {
+test("the diagram in the README has as many steps as the program", () => {
   const numbers = readme.match(/(?<=^    Server->>ACS: )\d+/gm);
   const steps = program.match(/^  await startStep/gm)!.slice(1); // without the authentication
   expect(numbers).toEqual(steps.map((_step, index) => `${index + 1}`));

@@ -40,7 +40,7 @@ test.for([
 });
 
 test("no settings, empty ones, and ones in UTF-16 are explained", async ({ emulator, startProgram }) => {
-  const stderr = expect.stringMatching(/^Found no settings in the environment or in \S*\.env\.\nSet one of these /);
+  const stderr = expect.stringMatching(/^Found no settings in the environment or in .*\.env\.\nSet one of these /);
   const result = { stderr, stdout: "", exitCode: 2 };
   expect(await startProgram({}).ended).toEqual(result);
   expect(await startProgram({ [keyName]: " " }).ended).toEqual(result);
@@ -56,7 +56,7 @@ test("an unchanged .env.example is explained", async ({ emulator, startProgram }
 });
 
 test("settings that only the SDK rejects are explained, and nothing is sent", async ({ emulator, startProgram }) => {
-  const entraSettings = { ...emulator.entraSettings, [endpointName]: "https://[::1]:8443/" };
+  const entraSettings = { ...emulator.entraSettings, [endpointName]: "https://[::1]:8443/" }; // has a valid form
   const credentials = await startProgram({ ...entraSettings, AZURE_TOKEN_CREDENTIALS: "typo" }).ended;
   expect(credentials).toMatchObject({ stderr: expect.stringContaining("AZURE_TOKEN_CREDENTIALS"), exitCode: 2 });
   const proxy = { HTTPS_PROXY: "http://user:UNMISTAKABLE/@127.0.0.1:8080" };
@@ -92,7 +92,7 @@ test("settings in .env are read", async ({ emulator, startProgram }) => {
   expect(await startProgram(trust, [], { cwd: emulator.folder }).ended).toMatchObject({ stderr: "", exitCode: 0 });
 });
 
-test("the environment precedes .env, and a connection string an endpoint", async ({ emulator, startProgram }) => {
+test("the environment overrides .env, and a connection string an endpoint", async ({ emulator, startProgram }) => {
   const settings = { ...emulator.entraSettings, ...emulator.settings };
   await writeFile(join(emulator.folder, ".env"), `${keyName}="${connectionString}"\n`);
   expect(await startProgram(settings, [], { cwd: emulator.folder }).ended).toMatchObject({ stderr: "", exitCode: 0 });

@@ -8,15 +8,15 @@ import { respondWith } from "./support/faults.ts";
 import { test } from "./support/fixtures.ts";
 import { hasSignals } from "./support/processes.ts";
 
-const signIn = "Check the network and the sign-in. To see more causes, set AZURE_LOG_LEVEL=warning.";
-// Only the sign-ins of developers: the address for the managed identity of a virtual machine isn't on localhost.
-const developer = { AZURE_TOKEN_CREDENTIALS: "dev", IDENTITY_ENDPOINT: "" };
+const signInAdvice = "Check the network and the sign-in. To see more causes, set AZURE_LOG_LEVEL=warning.";
+// The full chain would also ask the managed-identity endpoint of a virtual machine, which isn't on localhost.
+const developer = { AZURE_TOKEN_CREDENTIALS: "dev" };
 
 test("a missing sign-in is explained, with the credentials that were tried", async ({ emulator, startProgram }) => {
   const settings = { ...emulator.entraSettings, ...developer, PATH: emulator.folder };
   const [first, advice, ...others] = await failureOf(startProgram(settings));
   expect(first).toBe('"Create an identity" failed: ChainedTokenCredential authentication failed.');
-  expect(advice).toBe(signIn);
+  expect(advice).toBe(signInAdvice);
   expect(others.join("\n")).toContain("CredentialUnavailableError: Azure CLI could not be found.");
   expect(others.at(-1)).toBe("No identities to delete.");
 });
@@ -25,7 +25,7 @@ test("a failed sign-in as a managed identity is explained with its cause", async
   emulator.always("sign-in", respondWith(400, { error: "invalid_request", error_description: "Identity not found" }));
   const settings = { ...emulator.entraSettings, AZURE_TOKEN_CREDENTIALS: "prod" };
   const [, advice, ...others] = await failureOf(startProgram(settings));
-  expect(advice).toBe(signIn);
+  expect(advice).toBe(signInAdvice);
   expect(others.join("\n")).toContain("Identity not found");
 });
 
@@ -50,7 +50,7 @@ test.skipIf(!hasSignals)("a rejected sign-in is explained with its message", asy
   await chmod(az, 0o755);
   const settings = { ...emulator.entraSettings, ...developer, PATH: `${emulator.folder}:/bin` };
   const [, advice, ...others] = await failureOf(startProgram(settings));
-  expect(advice).toBe(signIn);
+  expect(advice).toBe(signInAdvice);
   expect(others.filter((line) => line.includes(message))).toHaveLength(1);
 });
 

@@ -19,10 +19,10 @@ const requests = [
   "DELETE /identities/<id 2>",
 ];
 
-test("npx tsx runs the walkthrough without @azure/identity", async ({ emulator, project, start }) => {
+test("npx tsx sends the requests of each step, without @azure/identity", async ({ emulator, project, start }) => {
   await unlink(join(project, "node_modules"));
   await mkdir(join(project, "node_modules", "@azure"), { recursive: true });
-  for (const name of [".bin", "dotenv", "@azure/communication-identity"]) {
+  for (const name of [".bin", "tsx", "dotenv", "@azure/communication-identity"]) {
     await symlink(join(root, "node_modules", name), join(project, "node_modules", name), "junction");
   }
   const command = ["npx", "tsx", "issue-access-tokens.ts"];

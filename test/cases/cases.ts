@@ -1,18 +1,16 @@
 // What the service responds to single requests. The tests send these cases to the emulator, and `npm run compare` sends
 // them to a real resource.
 
-import { listedVersions } from "../emulator/messages.ts";
-import { supportedVersions } from "../emulator/service.ts";
-import type { Expected, RawRequest } from "./requests.ts";
+import type { Response } from "../emulator/messages.ts";
+import type { RawRequest } from "./requests.ts";
 
 /**
- * A request, and the response of the service. In the path, `{id}` stands for an identity that exists, and `{deleted}` for
- * one that was deleted. The source says where the response is known from: "recorded", by the tests of the Azure SDKs ("js",
- * "python", "net", "java") or of the Azure "cli", in 2025 where the year is named; "specified" in the API description;
- * "reported" in a GitHub issue; "source": in the source code of an SDK; "inferred" from these; or "assumed", because
- * nothing public shows it. The last element says why the case isn't sent to a real resource.
+ * A request, and the response of the service. The source is a mark that messages.ts explains; for a recording, it also
+ * names the SDKs or the Azure CLI where they are known, and 2025 if it's that recent. In the path, `{id}` stands for an
+ * identity that exists, and `{deleted}` for one that was deleted. The last element says why a case isn't sent to a real
+ * resource.
  */
-export type Case = [name: string, source: string, request: RawRequest, response: Expected, emulatorOnly?: string];
+type Case = [name: string, source: string, request: RawRequest, response: Response, emulatorOnly?: string];
 
 const headers = {
   connection: "keep-alive",
@@ -25,23 +23,27 @@ const headers = {
   "x-ms-client-request-id": "<valid>",
   "x-processing-time": "<valid>",
 };
+/** The API versions that the service listed in the newest recordings, from June to September 2025. */
+export const listedVersions =
+  "2020-07-20-preview2, 2021-03-07, 2021-10-31-preview, 2021-11-01, 2022-06-01, 2022-10-01, 2023-10-01, " +
+  "2025-03-02-preview, 2025-06-30";
 const versions = { "api-supported-versions": listedVersions };
 
 /** A successful response, with JSON or empty. */
-function success(status: number, value?: object): Expected {
+function success(status: number, value?: object): Response {
   const type = value && { "content-type": "application/json; charset=utf-8", "content-length": "<valid>" };
   const ranges = status === 200 && { "accept-ranges": "bytes" };
   return { status, headers: { ...headers, ...versions, ...type, ...ranges }, body: value ? JSON.stringify(value) : "" };
 }
 
 /** An error from before the operation. */
-function rejection(status: number, code: string, message: string, target?: string): Expected {
+function rejection(status: number, code: string, message: string, target?: string): Response {
   const type = { "content-type": "application/json", "transfer-encoding": "chunked" };
   return { status, headers: { ...headers, ...type }, body: JSON.stringify({ error: { code, message, target } }) };
 }
 
 /** The error of an operation. */
-function failure(...error: Parameters<typeof rejection>): Expected {
+function failure(...error: Parameters<typeof rejection>): Response {
   const response = rejection(...error);
   return { ...response, headers: { ...response.headers, ...versions } };
 }
@@ -49,12 +51,12 @@ function failure(...error: Parameters<typeof rejection>): Expected {
 const invalid = (message: string, target: string) => failure(400, "ValidationError", message, target);
 const unreadable = (message: string, target?: string) => rejection(400, "ValidationError", message, target);
 
-function lifetime(minutes: number): Expected {
+function lifetime(minutes: number): Response {
   const message = `ExpiresInMinutes value ${minutes} is invalid. Value must be within the [60, 1440] interval.`;
   return invalid(message, "ExpiresInMinutes");
 }
 
-function unsupported(version: string): Expected {
+function unsupported(version: string): Response {
   const resource = "The HTTP resource that matches the request URI '<URI>'";
   return failure(400, "UnsupportedApiVersion", `${resource} does not support the API version '${version}'.`);
 }
@@ -88,9 +90,9 @@ const wrongMethod = failure(405, "MethodNotAllowed", "The method is not allowed 
 
 const noBody = { "content-length": "0" };
 const [date, host, hash] = ["x-ms-date", "host", "x-ms-content-sha256"];
-const old = { [date]: "Fri, 01 Jan 2021 00:00:00 GMT" };
+const oldDate = { [date]: "Fri, 01 Jan 2021 00:00:00 GMT" };
 const wrongKey = "c29tZSBvdGhlciBrZXk=";
-const otherId = "8:acs:00000000-0000-0000-0000-000000000000_00000000-0000-0000-0000-000000000000"; // of another resource
+const otherId = "8:acs:00000000-0000-0000-0000-000000000000_00000000-0000-0000-0000-000000000000"; // another resource's
 const thirdId = otherId.replace("0_", "1_");
 const scopes = ["chat"];
 const brief = { scopes, expiresInMinutes: 1 };
@@ -106,7 +108,7 @@ const issue = (fields: object, id = "{id}"): RawRequest => ({
 const revoke = (id = "{id}"): RawRequest => ({ path: `/identities/${id}/:revokeAccessTokens`, headers: noBody });
 const remove = (id = "{id}", headers = {}): RawRequest => ({ method: "DELETE", path: `/identities/${id}`, headers });
 
-function version(version: string, source: string, response = created, body?: string): Case {
+function versionCase(version: string, source: string, response = created, body?: string): Case {
   const name = `API version ${version}${body ? " with newer fields or scopes" : ""}`;
   return [name, source, { query: `?api-version=${version}`, body }, response];
 }
@@ -119,14 +121,19 @@ export const cases: Case[] = [
   ["create with an empty list of scopes", "assumed", create({ createTokenWithScopes: [] }), created],
   ["create with a token", "recorded 2025: js", create(withToken), createdWithToken],
   ["create with a token for 60 minutes", "recorded", create({ ...withToken, expiresInMinutes: 60 }), createdWithToken],
-  ["create, with spaces", "recorded: python", { body: '{"createTokenWithScopes": ["chat"]}' }, createdWithToken],
+  [
+    "create, with spaces in the JSON",
+    "recorded: python",
+    { body: '{"createTokenWithScopes": ["chat"]}' },
+    createdWithToken,
+  ],
   ["create for 59 minutes", "recorded 2025: net", create({ ...withToken, expiresInMinutes: 59 }), lifetime(59)],
   ["create for 1441 minutes", "recorded 2025: net", create({ ...withToken, expiresInMinutes: 1441 }), lifetime(1441)],
   ["create for 59 minutes, without scopes", "assumed", create({ expiresInMinutes: 59 }), lifetime(59)],
   ['create for "60" minutes', "assumed", create({ ...withToken, expiresInMinutes: "60" }), notAnInteger],
   ["create with an unknown scope", "assumed", create({ createTokenWithScopes: ["fax"] }), unknownScope],
 
-  ["issue for a day", "recorded 2025: net", issue({ scopes }), issued],
+  ["issue for the default lifetime", "recorded 2025: net", issue({ scopes }), issued],
   ["issue for 1440 minutes", "recorded: js", issue({ scopes, expiresInMinutes: 1440 }), issued],
   ["issue for 60 minutes", "recorded 2025: net", issue({ scopes, expiresInMinutes: 60 }), issued],
   ["issue for 59 minutes", "recorded 2025: net", issue({ scopes, expiresInMinutes: 59 }), lifetime(59)],
@@ -135,28 +142,28 @@ export const cases: Case[] = [
   ["issue with an empty list of scopes", "recorded 2025: js", issue({ scopes: [] }), noScopes],
   ["issue with null as scopes", "recorded", issue({ scopes: null }), nullScopes],
   ["issue without scopes", "recorded", issue({}), nullScopes],
-  ["issue with text", "assumed", issue({ scopes: "chat" }), textScopes],
+  ["issue with text as scopes", "assumed", issue({ scopes: "chat" }), textScopes],
   ["issue with an unknown scope", "assumed", issue({ scopes: ["chat", "fax"] }), unknownScope],
 
   ["revoke", "recorded 2025: js", revoke(), done],
   ["delete", "recorded 2025: js", remove(), done],
   ["delete with a length", "recorded: cli", remove("{id}", noBody), done],
-  ["issue for another's identity", "recorded 2025: js", issue({ scopes: ["chat", "voip"] }, otherId), notOwned],
-  ["issue for a third's identity", "inferred", issue({ scopes }, thirdId), notOwned],
-  ["revoke for another's identity", "recorded 2025: js", revoke(otherId), notOwned],
-  ["delete another's identity", "recorded 2025: js", remove(otherId), notOwned],
+  ["issue for another resource's ID", "recorded 2025: js", issue({ scopes: ["chat", "voip"] }, otherId), notOwned],
+  ["issue for a third resource's ID", "inferred", issue({ scopes }, thirdId), notOwned],
+  ["revoke for another resource's ID", "recorded 2025: js", revoke(otherId), notOwned],
+  ["delete another resource's ID", "recorded 2025: js", remove(otherId), notOwned],
   ["issue for a deleted identity", exceptMessage, issue({ scopes }, "{deleted}"), notFound],
   ["revoke for a deleted identity", exceptMessage, revoke("{deleted}"), notFound],
   ["delete twice", exceptMessage, remove("{deleted}"), notFound],
   ["issue for a malformed ID", "assumed", issue({ scopes }, "somebody"), malformedId],
   ["delete a malformed ID", "assumed", remove("somebody"), malformedId],
-  ["issue an unknown scope for another's identity", "assumed", issue({ scopes: ["fax"] }, otherId), unknownScope],
-  ["issue for 1 minute for another's identity", "assumed", issue(brief, otherId), lifetime(1)],
+  ["issue an unknown scope for another resource's ID", "assumed", issue({ scopes: ["fax"] }, otherId), unknownScope],
+  ["issue for 1 minute for another resource's ID", "assumed", issue(brief, otherId), lifetime(1)],
 
   ["a wrong hash", "reported: Azure/azure-rest-api-specs#11767", { headers: { [hash]: "eA==" } }, wrongHash],
   ["a wrong access key", "reported", { accessKey: wrongKey }, denied],
   ["a wrong access key, no version", "assumed", { accessKey: wrongKey, query: "" }, denied],
-  ["a signature from 2021", `${exceptMessage} (e-mail API)`, { headers: old }, wrongClock],
+  ["a signature from 2021", `${exceptMessage} (e-mail API)`, { headers: oldDate }, wrongClock],
   ["a signature with an unreadable date", "assumed", { headers: { [date]: "today" } }, wrongClock],
   ["`date` signed", "source: older SDKs", { signedHeaders: ["date", host, hash] }, created],
   ["a date that isn't signed", "assumed", { signedHeaders: [host, hash] }, denied],
@@ -167,11 +174,15 @@ export const cases: Case[] = [
   ["no authentication", "assumed", { headers: { authorization: "" } }, denied],
   ["a Bearer token from elsewhere", "assumed", { headers: { authorization: "Bearer elsewhere" } }, denied],
 
-  ...supportedVersions.map((name) => version(name, name < "2025-06" ? "recorded" : "specified")),
-  version("2022-06-01", "assumed", lifetime(59), '{"createTokenWithScopes":["chat"],"expiresInMinutes":59}'),
-  version("2022-10-01", "assumed", createdWithToken, '{"createTokenWithScopes":["voip.join"]}'),
-  version("2020-07-20-preview2", "reported: Azure/Communication#159", unsupported("2020-07-20-preview2")),
-  version("2021-02-22-preview1", "assumed", unsupported("2021-02-22-preview1")),
+  ...listedVersions
+    .split(", ")
+    .slice(1, -1)
+    .map((name) => versionCase(name, "recorded")),
+  ...["2025-06-30", "2026-07-22", "2026-09-23"].map((name) => versionCase(name, "specified")),
+  versionCase("2022-06-01", "assumed", lifetime(59), '{"createTokenWithScopes":["chat"],"expiresInMinutes":59}'),
+  versionCase("2022-10-01", "assumed", createdWithToken, '{"createTokenWithScopes":["voip.join"]}'),
+  versionCase("2020-07-20-preview2", "reported: Azure/Communication#159", unsupported("2020-07-20-preview2")),
+  versionCase("2021-02-22-preview1", "assumed", unsupported("2021-02-22-preview1")),
   ["no API version", "assumed", { query: "" }, noVersion],
   ["malformed JSON", "assumed", { body: '{"createTokenWithScopes":' }, notAnObject],
   ["an array as the body", "assumed", { body: "[]" }, notAnObject],

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import https from "node:https";
 import { text } from "node:stream/consumers";
-import { guid } from "../emulator/messages.ts";
+import { guid, type Response } from "../emulator/messages.ts";
 
 /** A request. A field that is omitted gets a valid default: `POST /identities`, signed. */
 export interface RawRequest {
@@ -21,13 +21,6 @@ export interface RawRequest {
   signedHost?: string;
   /** The access key to sign with, if different from that of the resource. */
   accessKey?: string;
-}
-
-/** A response with all its headers. Values that differ each time are replaced by their forms, such as `<id>`. */
-export interface Expected {
-  status: number;
-  headers: Record<string, string>;
-  body: string;
 }
 
 /** A resource, real or emulated. */
@@ -61,12 +54,15 @@ export async function sendRequest(resource: Resource, raw: RawRequest = {}) {
   if (!headers.authorization) delete headers.authorization;
   const connection = { host: hostname, port, ca: resource.ca, agent: false, signal: AbortSignal.timeout(30_000) };
   const request = https.request({ ...connection, path: path + query, method, headers });
-  request.on("error", () => {}).end(body); // An error before the response rejects in the next line.
+  request.on("error", () => {}).end(body); // `once` rejects on an error before the response.
   const [response] = (await once(request, "response")) as [IncomingMessage];
   return { status: response.statusCode!, headers: response.headers, body: await text(response), requestId };
 }
 
-/** Sends the request of a case, after preparing the identity that its path names. Updates the IDs that exist. */
+/**
+ * Sends the request of a case, after preparing the identity that its path names, and returns the response. Throws if
+ * creating that identity fails. Keeps the set of existing IDs up to date.
+ */
 export async function sendCase(resource: Resource, request: RawRequest, existing: Set<string>) {
   let id = "";
   const sendAndTrack = async (raw: RawRequest) => {
@@ -92,8 +88,8 @@ const forms: Record<string, RegExp> = {
   "x-processing-time": /^\d+ms$/,
 };
 
-/** Returns a response with only what a case determines: values that differ each time are replaced by their form. */
-export function normalize({ status, headers, body, requestId }: Awaited<ReturnType<typeof sendRequest>>): Expected {
+/** Replaces the values in a response that differ each time by their forms, such as `<id>`. */
+export function normalize({ status, headers, body, requestId }: Awaited<ReturnType<typeof sendRequest>>): Response {
   const length = String(Buffer.byteLength(body));
   const values: Record<string, string> = { "x-ms-client-request-id": requestId, "content-length": length };
   const form = ([name, value]: [string, unknown]) => {
@@ -101,7 +97,7 @@ export function normalize({ status, headers, body, requestId }: Awaited<ReturnTy
     return [name, isValid ? "<valid>" : String(value)];
   };
   const normalizedBody = body
-    .replace(new RegExp(`"8:(gcch-|dod-)?acs:${guid}_${guid}"`, "g"), '"<id>"') // "gcch" and "dod" in US Government clouds
+    .replace(new RegExp(`"8:(gcch-|dod-)?acs:${guid}_${guid}"`, "g"), '"<id>"') // in clouds of the US Government, too
     .replace(/"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{0,6}[1-9])?\+00:00"/g, '"<time>"')
     .replace(/(?<="\w*token"\s*:\s*")[^"]*|eyJ[\w.-]+/gi, tokenForm) // also in JSON of another form
     .replace(/(?<=request URI ')[^']*/, "<URI>"); // can be the address of a back-end server [recorded]

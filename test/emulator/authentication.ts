@@ -18,7 +18,7 @@ const clockMessage =
 /** Returns the error response to a request that isn't authenticated, and undefined for one that is. */
 export function authenticate(request: Request): Response | undefined {
   const [scheme, credentials = ""] = (request.headers.authorization ?? "").split(/ (.*)/s);
-  if (scheme === "Bearer") return isEntraToken(credentials) ? undefined : denied;
+  if (scheme === "Bearer") return isEntraToken(credentials) ? undefined : denied; // [assumed]
   if (scheme === "HMAC-SHA256") return checkSignature(request, credentials);
   return denied; // [assumed]
 }
@@ -33,7 +33,7 @@ function checkSignature(request: Request, credentials: string): Response | undef
   // The list of headers varies: older SDKs sign `date` instead of `x-ms-date`. [source]
   const names = signedHeaders.toLowerCase().split(";");
   const dateName = names.find((name) => name === "x-ms-date" || name === "date");
-  if (!dateName || !names.includes("host") || !names.includes("x-ms-content-sha256")) return denied;
+  if (!dateName || !names.includes("host") || !names.includes("x-ms-content-sha256")) return denied; // [assumed]
 
   // The Java SDK signs the host without its port. [source]
   const host = headers.host ?? "";
@@ -48,9 +48,10 @@ function checkSignature(request: Request, credentials: string): Response | undef
 }
 
 /**
- * Issues a token of Microsoft Entra ID for this audience. It is valid for an hour and opaque, unlike a real one.
+ * Issues a token of Microsoft Entra ID. It is valid for an hour and opaque, unlike a real one.
+ * @param resource The audience of the token.
  * @param now The time in milliseconds since 1970.
- * @returns The response of the managed-identity endpoint of App Service, DefaultAzureCredential's only offline source.
+ * @returns The response of App Service's managed-identity endpoint, which DefaultAzureCredential can use on loopback.
  */
 export function signIn(resource: string, now = Date.now()) {
   const expires = Math.round(now / 1000) + 3600;

@@ -50,7 +50,7 @@ whenNpmEnds(stop);
 // The reader can close its end at any time.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 
-/** Formats environment variables for a shell: one per line, with this prefix. Node accepts forward slashes on Windows. */
+/** Formats environment variables for a shell, one per line, with a prefix. On Windows, Node accepts forward slashes. */
 function format(settings: object, prefix: string): string {
   const lines = Object.entries(settings).map(([name, value]) => `${prefix}${name}="${value.replaceAll("\\", "/")}"`);
   return lines.join("\n");

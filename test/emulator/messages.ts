@@ -1,8 +1,8 @@
 // What the service receives and sends.
 //
-// The marks say where a response is known from: recordings of the service that the Azure SDKs publish with their tests
-// [recorded], the API description in Azure/azure-rest-api-specs [specified], a GitHub issue that quotes the service
-// [reported], the source code of an SDK [source], or these [inferred]. [assumed] has no public source: see README.md.
+// A mark names the source of a fact: [recorded] in the tests of the Azure SDKs, [specified] in the API description in
+// Azure/azure-rest-api-specs, [reported] in a GitHub issue, [source] in the code of an SDK, [inferred] from these, or
+// [assumed] without a public source (see README.md).
 
 /** A request as it arrived. */
 export interface Request {

@@ -3,8 +3,9 @@
 const parent = process.ppid;
 
 /**
- * Calls back once when npm, which runs this process as a script of this project, has ended: a SIGTERM to npm ends npm and
- * its shell, but doesn't reach this process. If another parent ends, this process continues.
+ * Calls back once when npm, which runs this process as a script of this project, has ended: a SIGTERM to npm ends npm
+ * and its shell, but doesn't reach this process. If another parent ends, this process continues. On Windows, it never
+ * calls back, because the ID of the parent doesn't change.
  */
 export function whenNpmEnds(callback: () => void) {
   if (process.env.npm_package_name !== "access-tokens-quickstart") return;

@@ -37,13 +37,13 @@ export interface EmulatorOptions {
  */
 export async function startEmulator(options: EmulatorOptions = {}) {
   const { port = 0, intercept = (respond) => respond(), onClientError = () => {} } = options;
-  const resource = new Service();
+  const service = new Service();
 
   async function serve(incoming: IncomingMessage, outgoing: ServerResponse) {
     const started = performance.now();
     const request = toRequest(incoming, await buffer(incoming));
     const respond = () => {
-      const response = authenticate(request) ?? resource.respond(request);
+      const response = authenticate(request) ?? service.respond(request);
       return withCommonHeaders(response, request, performance.now() - started);
     };
     sendResponse(outgoing, await intercept(respond, request));
@@ -51,37 +51,36 @@ export async function startEmulator(options: EmulatorOptions = {}) {
 
   async function serveSignIn(incoming: IncomingMessage, outgoing: ServerResponse) {
     if (incoming.headers["x-identity-header"] !== signInSecret) return outgoing.writeHead(401).end();
-    const resource = new URLSearchParams(toRequest(incoming).query).get("resource") ?? "";
+    const audience = new URLSearchParams(toRequest(incoming).query).get("resource") ?? "";
     const headers = { "Content-Type": "application/json" };
-    const respond = () => ({ status: 200, headers, body: JSON.stringify(signIn(resource)) });
+    const respond = () => ({ status: 200, headers, body: JSON.stringify(signIn(audience)) });
     sendResponse(outgoing, await intercept(respond));
   }
 
   const { private: key, cert } = await certificate;
-  // A client disconnected, or the emulator has a bug, after which it keeps running.
-  const destroy = (response: ServerResponse) => () => response.destroy();
+  // If a client disconnects or the emulator has a bug, only this connection ends.
   // Without a time limit for idle connections, Node doesn't send `Keep-Alive`, nor does the service.
-  const service = createHttpsServer({ key, cert, keepAliveTimeout: 0 }, (request, response) => {
-    serve(request, response).catch(destroy(response));
+  const httpsServer = createHttpsServer({ key, cert, keepAliveTimeout: 0 }, (request, response) => {
+    serve(request, response).catch(() => response.destroy());
   });
-  service.on("tlsClientError", onClientError);
-  service.on("clientError", (error, socket) => {
+  httpsServer.on("tlsClientError", onClientError);
+  httpsServer.on("clientError", (error, socket) => {
     if (!socket.writable) return socket.destroy(); // TLS failed, or the client has reset the connection.
     onClientError(error);
     socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", () => socket.destroy());
   });
-  const signInService = createHttpServer((request, response) => {
-    serveSignIn(request, response).catch(destroy(response));
+  const signInServer = createHttpServer((request, response) => {
+    serveSignIn(request, response).catch(() => response.destroy());
   });
   const signInSecret = randomUUID();
-  const endpoint = `https://127.0.0.1:${await listen(service, port)}/`;
-  const signInEndpoint = `http://127.0.0.1:${await listen(signInService, 0)}/token`;
+  const endpoint = `https://127.0.0.1:${await listen(httpsServer, port)}/`;
+  const signInEndpoint = `http://127.0.0.1:${await listen(signInServer, 0)}/token`;
   const folder = await mkdtemp(join(tmpdir(), "acs-identity-emulator-"));
   const certificateFile = join(folder, "certificate.pem");
   await writeFile(certificateFile, cert);
 
   return {
-    identities: resource.identities as ReadonlyMap<string, number>,
+    identities: service.identities as ReadonlyMap<string, number>,
     endpoint,
     certificateFile,
     /** A temporary folder, removed when the emulator stops. */
@@ -100,7 +99,7 @@ export async function startEmulator(options: EmulatorOptions = {}) {
     },
     /** Stops immediately and removes the temporary folder. */
     async stop() {
-      for (const server of [service, signInService]) {
+      for (const server of [httpsServer, signInServer]) {
         server.close();
         server.closeAllConnections();
       }

@@ -5,11 +5,11 @@ import { randomUUID } from "node:crypto";
 import { failure, guid, listedVersions, rejection, type Request, type Response, success } from "./messages.ts";
 import { issueToken } from "./tokens.ts";
 
-// The operations have the same paths, JSON, and status codes in all of these. [specified] They were specified without
-// `expiresInMinutes` before 2022-10-01, and without the scopes for joining before 2023-10-01: here, both work. [assumed]
+// The operations have the same paths and status codes in all of these. [specified] The specification has no
+// `expiresInMinutes` before 2022-10-01, and no scopes for joining before 2023-10-01: here, both work. [assumed]
 // Of the versions that the service listed in 2025, this leaves out 2020-07-20-preview2, which had different paths and
 // JSON and was reported to be rejected.
-export const supportedVersions = [...listedVersions.split(", ").slice(1), "2026-07-22", "2026-09-23"];
+const supportedVersions = [...listedVersions.split(", ").slice(1), "2026-07-22", "2026-09-23"];
 const knownScopes = ["chat", "voip", "chat.join", "chat.join.limited", "voip.join"]; // [specified]
 
 export type Operation = "create" | "issue" | "revoke" | "delete";

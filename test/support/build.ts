@@ -1,5 +1,5 @@
-// Runs once per suite: bundles what the tests start often, with the packages that it uses. Loading the SDK's files one by
-// one would take most of the time of the suite.
+// Runs once per suite: bundles what the tests start often, with the packages that it uses. Loading the files of the SDK
+// one by one would take most of the time of the suite.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -28,5 +28,5 @@ export default async function setUp({ provide }: TestProject) {
     outExtension: { ".js": ".mjs" },
   });
   provide("bundles", { program: join(folder, "program.mjs"), emulator: join(folder, "emulator.mjs") });
-  return () => rm(folder, { recursive: true });
+  return () => rm(folder, { recursive: true, maxRetries: 5 });
 }

@@ -14,7 +14,7 @@ export function mask(output: string): string {
     .replace(/eyJ[\w.-]+/g, "<token>");
 }
 
-/** Shortens the IDs and tokens of an output in the middle, where they are alike. */
+/** Replaces the middle of the IDs and tokens in an output with an ellipsis. */
 function shorten(output: string): string {
   return output
     .replace(/(8:acs:[\da-f]{8})[\da-f-]+_[\da-f-]+([\da-f]{12})/g, "$1...$2")

@@ -21,7 +21,7 @@ export async function failureOf({ ended }: Started): Promise<string[]> {
   return lines;
 }
 
-/** Starts a proxy with a password. It connects each client to the emulator, whatever host the client asks for. */
+/** Starts a proxy whose URL contains a password. It connects each client to the emulator, whatever host it requests. */
 export async function startProxy(emulator: TestEmulator) {
   const proxy = createServer().on("connect", (_request, client) => {
     const server = connect(Number(new URL(emulator.endpoint).port), "127.0.0.1");

@@ -1,13 +1,9 @@
 // Faults to inject into the responses of the emulator.
 
 import { setTimeout as wait } from "node:timers/promises";
-import type { Response } from "../emulator/messages.ts";
+import type { EmulatorOptions } from "../emulator/server.ts";
 
-/**
- * Returns the response to send, or undefined to close the connection without a response.
- * @param respond Carries out the operation and returns the emulator's response.
- */
-export type Fault = (respond: () => Response) => Response | undefined | Promise<Response | undefined>;
+export type Fault = NonNullable<EmulatorOptions["intercept"]>;
 
 /** Responds with this status, body (a string as plain text, otherwise JSON), and headers. */
 export function respondWith(status: number, body: object | string, headers: Record<string, string> = {}): Fault {
@@ -21,9 +17,9 @@ export function error(status: number, code: string, message: string, headers?: R
 }
 
 /** Responds with an HTML page, like a proxy or gateway. */
-export function htmlPage(status: number, headers?: Record<string, string>): Fault {
+export function htmlPage(status: number): Fault {
   const page = "<html>\n<body>Our services are not available right now.</body>\n</html>";
-  return respondWith(status, page, { "Content-Type": "text/html", ...headers });
+  return respondWith(status, page, { "Content-Type": "text/html" });
 }
 
 /** Responds 200 with text that is labeled as JSON but is not. */

@@ -15,7 +15,7 @@ import type { Fault } from "./faults.ts";
 import { endProcess, type StartOptions, type Started, startProcess } from "./processes.ts";
 
 /** Requests to the emulator: those of an operation, of its n-th call with all retries, or the sign-ins to Entra ID. */
-export type Target = Operation | `${Operation} ${number}` | "sign-in";
+type Target = Operation | `${Operation} ${number}` | "sign-in";
 
 export type TestEmulator = Awaited<ReturnType<typeof startTestEmulator>>;
 
@@ -57,7 +57,7 @@ export async function startTestEmulator() {
         if (token && expiresOn) tokens.push({ token, expiresOn });
         return response;
       };
-      return found ? found.fault(respondAndRemember) : respondAndRemember();
+      return found ? found.fault(respondAndRemember, request) : respondAndRemember();
     },
   });
   const ca = await readFile(emulator.certificateFile, "utf8");
@@ -122,6 +122,6 @@ export const test = base.extend<Fixtures>({
     }
     await symlink(join(root, "node_modules"), join(folder, "node_modules"), "junction");
     await use(folder);
-    await rm(folder, { recursive: true });
+    await rm(folder, { recursive: true, maxRetries: 5 }); // On Windows, a process that ends can still use it.
   },
 });

@@ -1,4 +1,4 @@
-// Starts programs the way a reader does.
+// Starts and ends the processes of the tests.
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { EventEmitter, once } from "node:events";
@@ -12,8 +12,8 @@ export const nodeOptions =
 /** Whether a process can be sent a signal that it handles. On Windows, a signal ends it immediately. */
 export const hasSignals = process.platform !== "win32";
 
-/** Whether a pseudo-terminal is available. Node can't create one, so the tests use Python. */
-export const hasTerminal = hasSignals && spawnSync("python3", ["-c", "import pty"]).status === 0;
+/** Whether a pseudo-terminal is available. Node can't create one, so the tests use Python 3.9 or later. */
+export const hasPty = hasSignals && spawnSync("python3", ["-c", "from os import waitstatus_to_exitcode"]).status === 0;
 
 export interface StartOptions {
   /** Environment variables to add. */
@@ -65,8 +65,8 @@ export function startProcess([file = "", ...args]: string[], options: StartOptio
 }
 
 /**
- * Returns a command that runs another one in a pseudo-terminal with 100 columns. To press a key, write to its stdin: "\x03"
- * is Ctrl+C. Its exit code after a signal is 128 + n, as in a shell.
+ * Returns a command that runs another one in a pseudo-terminal with 100 columns. To press a key, write to its stdin:
+ * "\x03" is Ctrl+C. Its exit code after a signal is 128 + n, as in a shell.
  */
 export function inTerminal(command: string[]): string[] {
   const python = `import os, pty, sys
@@ -75,7 +75,7 @@ sys.exit(code if code >= 0 else 128 - code)`;
   return ["python3", "-c", python, "sh", "-c", 'stty -onlcr cols 100; exec "$@"', "sh", ...command];
 }
 
-/** Ends a process and the processes that it started. A terminal that closes sends SIGHUP to the programs in it. */
+/** Ends a process and the processes that it started. Those in a pseudo-terminal get SIGHUP when the terminal closes. */
 export function endProcess({ pid, exitCode }: ChildProcess) {
   if (!pid) return;
   if (!hasSignals) return exitCode === null && spawnSync("taskkill", ["/pid", String(pid), "/t", "/f"]);

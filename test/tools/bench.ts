@@ -29,6 +29,6 @@ for (let run = 0; run < runs; run++) {
 }
 await emulator.stop();
 
-const [first = 0, second = 0] = times.map((values) => values.sort((a, b) => a - b)[(runs - 1) / 2]);
+const [program = 0, bare = 0] = times.map((values) => values.sort((a, b) => a - b)[(runs - 1) / 2]);
 console.log(`Node ${process.version}, medians of ${runs} runs`);
-console.log(`program / bare: ${first.toFixed(0)} ms / ${second.toFixed(0)} ms = ${(first / second).toFixed(2)}`);
+console.log(`program / bare: ${program.toFixed(0)} ms / ${bare.toFixed(0)} ms = ${(program / bare).toFixed(2)}`);

@@ -16,7 +16,7 @@ const program = file ? resolve(process.env.INIT_CWD ?? "", file) : programFile;
 console.error("This runs against an emulator on this machine. No Azure resource is involved.");
 const emulator = await startEmulator();
 
-// Nothing must redirect the program: no user settings, no proxy, and no .env file, which dotenv looks for in the
+// Nothing may redirect the program: no user settings, no proxy, and no .env file, which dotenv looks for in the
 // working directory and which the folder of the emulator does not contain.
 const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), program, ...args], {
   cwd: emulator.folder,
@@ -24,8 +24,8 @@ const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), p
   stdio: "inherit",
 });
 
-// On Ctrl+C, the terminal also signals the program, and this process waits for it. A signal sent only to this process is
-// forwarded, except on Windows, where it would end the program before it cleans up.
+// On Ctrl+C, the terminal also signals the program, and this process waits for it. A signal sent only to this process
+// is forwarded, except on Windows, where it would end the program before it cleans up.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => process.platform !== "win32" && child.kill(signal));
 }
