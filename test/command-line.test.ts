@@ -74,10 +74,19 @@ test("-h prints the usage", async ({ startProgram }) => {
 
 test.for([
   ["an unknown option", ["--frob"]],
-  ["a time limit of a year", ["--timeout", "31536000"]],
+  ["an empty time limit", ["--timeout", ""]],
+  ["a time limit with a unit", ["--timeout", "30s"]],
+  ["a time limit of more than a day", ["--timeout", "86401"]],
   ["a connection string as an argument", ["endpoint=https://127.0.0.1/;accesskey=bm90IHNlY3JldA=="]],
 ] as const)("%s prints the usage, and sends nothing", async ([, args], { emulator, startProgram }) => {
   const result = await startProgram(emulator.settings, [...args]).ended;
   expect(result).toEqual({ stdout: "", stderr: usage, exitCode: 2 });
   expect(emulator.requests).toEqual([]);
+});
+
+test("a time limit of a day is accepted", async ({ emulator, startProgram }) => {
+  expect(await startProgram(emulator.settings, ["--timeout", "86400"]).ended).toMatchObject({
+    stderr: "",
+    exitCode: 0,
+  });
 });

@@ -27,13 +27,15 @@ const withFault = (fault: Fault) => (emulator: TestEmulator) => {
   return emulator.settings;
 };
 const untrusted = ({ settings }: TestEmulator) => ({ ...settings, NODE_EXTRA_CA_CERTS: "" });
-const unknownHost = () => keyFor("https://Nobody.invalid/");
+const unknownHost = () => keyFor("https://No-body.invalid/");
+const ipv6 = () => keyFor("https://[::1]:1/"); // The SDK takes it for a name.
 const closedPort = () => keyFor("https://127.0.0.1:1/");
 
 const connections: [name: string, settings: (emulator: TestEmulator) => object, message: string, advice: string][] = [
   ["a reset connection", withFault(reset), " for 127.0.0.1:<n>: ECONNRESET socket hang up", network],
   ["a broken response", withFault(cutOff), " at program.mjs:<n>: PARSE_ERROR Error reading response", network],
-  ["an unknown host", unknownHost, " for nobody.invalid: getaddrinfo E", network],
+  ["an unknown host", unknownHost, " for no-body.invalid: getaddrinfo E", network],
+  ["an IPv6 address", ipv6, " for [::<n>]:1: getaddrinfo E", network],
   ["a closed port", closedPort, " for 127.0.0.1:<n>: connect ECONNREFUSED", network],
   ["an untrusted certificate", untrusted, " for 127.0.0.1:<n>: DEPTH_ZERO_SELF_SIGNED_CERT self-", certificate],
 ];

@@ -26,10 +26,14 @@ const otherName = `contains a connection string, but the program reads ${keyName
 test.for([
   ["a placeholder", keyName, `endpoint=${host}/;accesskey=<key>`, placeholders],
   ["a connection string without quotes", keyName, `endpoint=${host}/`, noKey],
-  ["a key as the host", keyName, `endpoint=https://${key}/;accesskey=${key}`, wrongForm],
+  ["text before a connection string", keyName, `set ${connectionString}`, wrongForm],
+  ["text after a connection string", keyName, `${connectionString} # key`, wrongForm],
+  ["a connection string with HTTP", keyName, connectionString.replace("https", "http"), wrongForm],
+  ["a key as the host", keyName, `endpoint=https://${key}/;AccessKey=${key}`, wrongForm],
   ["a wrong port", keyName, `endpoint=https://contoso.com:99999/;accesskey=${key}`, wrongForm],
   ["an endpoint with a byte order mark", endpointName, `\ufeff${host}/`, wrongForm],
-  ["an endpoint with a path", endpointName, `${host}/identities?api-version=2023-10-01`, wrongForm],
+  ["an endpoint with a path", endpointName, `${host}/identities`, wrongForm],
+  ["an endpoint with HTTP", endpointName, host.replace("https", "http"), wrongForm],
   ["a connection string as the endpoint", endpointName, connectionString, otherName],
   ["a connection string with another name", "ResourceConnectionString", connectionString, otherName],
 ] as const)("%s is explained without its value", async ([, name, value, problem], { startProgram }) => {
@@ -40,7 +44,7 @@ test.for([
 });
 
 test("no settings, empty ones, and ones in UTF-16 are explained", async ({ emulator, startProgram }) => {
-  const stderr = expect.stringMatching(/^Found no settings in the environment or in .*\.env\.\nSet one of these /);
+  const stderr = expect.stringMatching(/^Found no settings in the environment or in [/\w].*\.env\.\nSet one of these /);
   const result = { stderr, stdout: "", exitCode: 2 };
   expect(await startProgram({}).ended).toEqual(result);
   expect(await startProgram({ [keyName]: " " }).ended).toEqual(result);
@@ -56,7 +60,7 @@ test("an unchanged .env.example is explained", async ({ emulator, startProgram }
 });
 
 test("settings that only the SDK rejects are explained, and nothing is sent", async ({ emulator, startProgram }) => {
-  const entraSettings = { ...emulator.entraSettings, [endpointName]: "https://[::1]:8443/" }; // has a valid form
+  const entraSettings = { ...emulator.entraSettings, [endpointName]: "https://my-resource.communication.azure.com/" };
   const credentials = await startProgram({ ...entraSettings, AZURE_TOKEN_CREDENTIALS: "typo" }).ended;
   expect(credentials).toMatchObject({ stderr: expect.stringContaining("AZURE_TOKEN_CREDENTIALS"), exitCode: 2 });
   const proxy = { HTTPS_PROXY: "http://user:UNMISTAKABLE/@127.0.0.1:8080" };
@@ -73,14 +77,17 @@ test("no settings end the program with 2, even if stderr is closed", async ({ st
   expect(await ended).toMatchObject({ exitCode: 2 });
 });
 
-test("a connection string in quotes and blanks, with a semicolon, is accepted", async ({ emulator, startProgram }) => {
-  const settings = { ...emulator.settings, [keyName]: ` "${emulator.settings[keyName]};"\n` };
+test.for([
+  ["quotes and blanks, with a semicolon", (value: string) => ` "${value};"\n`],
+  ["single quotes and another case, without a slash", (value: string) => `'${value.replace("/;acc", ";Acc")}'`],
+] as const)("a connection string in %s is accepted", async ([, change], { emulator, startProgram }) => {
+  const settings = { ...emulator.settings, [keyName]: change(emulator.settings[keyName]) };
   expect(await startProgram(settings).ended).toMatchObject({ stderr: "", exitCode: 0 });
   expect(emulator.requests[0]!.scheme).toBe("HMAC-SHA256");
 });
 
 test("an endpoint in capitals and blanks, without a last slash, is accepted", async ({ emulator, startProgram }) => {
-  const endpoint = `\t${emulator.endpoint.toUpperCase().replace(/\/$/, "")}\r\n`;
+  const endpoint = ` \t${emulator.endpoint.toUpperCase().replace(/\/$/, "")} \r\n`;
   const settings = { ...emulator.entraSettings, [endpointName]: endpoint };
   expect(await startProgram(settings).ended).toMatchObject({ stderr: "", exitCode: 0 });
   expect(emulator.requests[0]!.scheme).toBe("Bearer");

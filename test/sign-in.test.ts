@@ -21,12 +21,15 @@ test("a missing sign-in is explained, with the credentials that were tried", asy
   expect(others.at(-1)).toBe("No identities to delete.");
 });
 
-test("a failed sign-in as a managed identity is explained with its cause", async ({ emulator, startProgram }) => {
+test.for([
+  ["a rejected managed identity", "prod", "Identity not found"],
+  ["a missing workload identity", "WorkloadIdentityCredential", "Failed to retrieve a valid token"],
+] as const)("%s is explained with its cause", async ([, credentials, cause], { emulator, startProgram }) => {
   emulator.always("sign-in", respondWith(400, { error: "invalid_request", error_description: "Identity not found" }));
-  const settings = { ...emulator.entraSettings, AZURE_TOKEN_CREDENTIALS: "prod" };
-  const [, advice, ...others] = await failureOf(startProgram(settings));
-  expect(advice).toBe(signInAdvice);
-  expect(others.join("\n")).toContain("Identity not found");
+  const settings = { ...emulator.entraSettings, AZURE_TOKEN_CREDENTIALS: credentials };
+  const lines = await failureOf(startProgram(settings));
+  expect(lines[1]).toBe(signInAdvice);
+  expect(lines.join("\n")).toContain(cause);
 });
 
 test("a service principal without a network is explained with its cause", async ({ emulator, startProgram }) => {
