@@ -85,8 +85,6 @@ test.for([
 });
 
 test("a time limit of a day is accepted", async ({ emulator, startProgram }) => {
-  expect(await startProgram(emulator.settings, ["--timeout", "86400"]).ended).toMatchObject({
-    stderr: "",
-    exitCode: 0,
-  });
+  const result = await startProgram(emulator.settings, ["--timeout", "86400"]).ended;
+  expect(result).toMatchObject({ stderr: "", exitCode: 0 });
 });
