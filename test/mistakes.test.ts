@@ -28,7 +28,7 @@ const wrong = error(400, "ValidationError", "Wrong.");
 const deletions = /  await startStep\("Delete [^]*?(?=\n  end\()/; // the last step
 
 test("a mistake in a step is explained with its place", async ({ emulator, runChanged }) => {
-  const result = await runChanged(/(?<=Token = await client\.)getToken(?=\(identity)/, "getTokn");
+  const result = await runChanged(/(?<=issuedToken = await client\.)getToken/, "getTokn");
   const reason = `"Issue an access token" failed at ${result.place}: client.getTokn is not a function\n`;
   expect(result).toMatchObject({ stderr: `${reason}${advice}${emulator.report()}\n`, exitCode: 1 });
   expect(emulator.identities.size).toBe(0);

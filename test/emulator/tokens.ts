@@ -15,9 +15,7 @@ const thumbprint = randomBytes(20); // of the certificate of a signing key, whic
 export function issueToken(identity: string, scopes: string[], minutes: number, now = Date.now()) {
   const iat = Math.floor(now / 1000);
   const exp = iat + minutes * 60;
-  // `exp` is `expiresOn` rounded to the nearest second [inferred]: `expiresOn` stays in the first half of a second.
-  const expiresOn = serviceTime(exp * 1000 + Math.min(now % 1000, 499));
-
+  const expiresOn = serviceTime(exp);
   const kid = thumbprint.toString("hex").toUpperCase();
   const header = { alg: "RS256", kid, x5t: thumbprint.toString("base64url"), typ: "JWT" };
   const claims = {
@@ -36,11 +34,11 @@ export function issueToken(identity: string, scopes: string[], minutes: number, 
 }
 
 /**
- * Formats a time, in milliseconds since 1970, as the service does: up to seven fractional digits without trailing
- * zeros, and the offset +00:00. [recorded] The last four digits are random.
+ * Formats a time, in seconds since 1970, as the service does: with up to seven fractional digits without trailing zeros,
+ * and the offset +00:00. [recorded] The digits are random, for less than half a second: `exp` is this time rounded.
+ * [inferred]
  */
-function serviceTime(milliseconds: number): string {
-  const digits = String(randomInt(10_000)).padStart(4, "0");
-  const time = new Date(milliseconds).toISOString().replace("Z", digits);
-  return `${time.replace(/\.?0+$/, "")}+00:00`;
+function serviceTime(seconds: number): string {
+  const digits = String(randomInt(5_000_000)).padStart(7, "0").replace(/0+$/, "");
+  return `${new Date(seconds * 1000).toISOString().slice(0, 19)}${digits && `.${digits}`}+00:00`;
 }
