@@ -41,7 +41,7 @@ test("--step shows only headings if the program has no comments", async ({ emula
 });
 
 test("--step runs code after empty lines, until the input ends", async ({ emulator, startProgram }) => {
-  const { stderr, exitCode } = await startProgram(emulator.settings, ["--step"], { input: "\nhelp\nq\n\n" }).ended;
+  const { stderr, exitCode } = await startProgram(emulator.settings, ["--step"], { input: "\nhelp\n \n\n" }).ended;
   const [, first = ""] = stderr.split(": Create an identity\n");
   const [screen = "", second = ""] = first.split(": Issue an access token\n");
   expect(screen.split(prompt)).toHaveLength(4); // the prompt, three times
@@ -69,6 +69,7 @@ test.skipIf(!hasPty)("npm run step uses a terminal's width, and stops on Ctrl+C"
 });
 
 test("-h prints the usage", async ({ startProgram }) => {
+  expect(usage).toContain("(30; at most 86400)"); // as the tests of the time limit say
   expect(await startProgram({}, ["-h"]).ended).toEqual({ stdout: usage, stderr: "", exitCode: 0 });
 });
 

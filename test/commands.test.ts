@@ -62,12 +62,16 @@ testSignal("npm run local forwards a signal, and exits with 128 and its number",
 });
 
 testSignal("npm run local ends its program and removes its files when npm is stopped", async ({ project, start }) => {
-  await writeFile(join(project, "own.ts"), "console.log(process.cwd()); setInterval(() => {}, 1000);");
+  const program = `process.on("SIGTERM", () => process.exit(void console.log("stopped")));
+setInterval(() => console.log(process.cwd()), 1000);`;
+  await writeFile(join(project, "own.ts"), program);
   const { child, ended, output, prints } = start(["npm", "run", "--silent", "local", "own.ts"], { cwd: project });
   await prints("acs-identity-emulator-");
   child.kill("SIGTERM");
   await ended; // of all processes
-  await expect(access(output.stdout.trim())).rejects.toThrow("ENOENT"); // It was the folder of the emulator.
+  const [folder = "", ...others] = output.stdout.trim().split("\n");
+  expect(others.at(-1)).toBe("stopped");
+  await expect(access(folder)).rejects.toThrow("ENOENT"); // It was the folder of the emulator.
 });
 
 /** Starts the emulator, waits until it is ready, and returns the settings that it prints. */
@@ -96,7 +100,7 @@ test("npm run emulator prints settings, and logs requests and errors", async ({ 
   const { href, host } = new URL(entraSettings.COMMUNICATION_SERVICES_ENDPOINT!);
   for (const url of [href, href, `http://${host}`]) await expect(fetch(url)).rejects.toThrow();
   await prints("A connection failed (ERR_SSL_HTTP_REQUEST). Does the client trust the certificate, and use HTTPS?\n");
-  child.kill("SIGTERM");
+  child.kill("SIGINT");
   const { stdout, stderr, exitCode } = await ended;
   expect(stdout).toMatch(/^export COMMUNICATION_SERVICES_CONNECTION_STRING=".+"\nexport NODE_EXTRA_CA_CERTS=".+"\n$/);
   expect(stderr).toMatch(/^POST \/identities 201 \d+\.\d ms$/m);
@@ -134,8 +138,9 @@ testSignal("the page's commands start an emulator, or end with 1", async ({ bund
   expect(await start(command, { cwd: project }).ended).toMatchObject({ stderr, exitCode: 1 });
 });
 
-test("an emulator whose port is in use says so", async ({ bundles, emulator, start }) => {
+test("an emulator whose port is in use or invalid says so", async ({ bundles, emulator, start }) => {
   const { port } = new URL(emulator.endpoint);
-  const result = await start([process.execPath, bundles.emulator, "--port", port]).ended;
-  expect(result).toEqual({ stdout: "", stderr: `Port ${port} is in use.\n`, exitCode: 2 });
+  const startAt = (port: string) => start([process.execPath, bundles.emulator, "--port", port]).ended;
+  expect(await startAt(port)).toEqual({ stdout: "", stderr: `Port ${port} is in use.\n`, exitCode: 2 });
+  expect(await startAt("65536")).toMatchObject({ stderr: expect.stringMatching(/^Usage: /), exitCode: 2 });
 });

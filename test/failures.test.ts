@@ -73,8 +73,8 @@ const notAcs = "The response isn't from ACS: check the endpoint and proxy.";
 const role = "Assign a role, such as Contributor, or use az login --tenant.";
 const rejectedKey = "Check the clock, and whether the key is current and belongs to this resource.";
 const networking = "Check the networking settings of the resource.";
-const longMessage = `Not eyJhbGciOi.x! ${"Wrong after 14003 ms.".padEnd(1000, "x")}`; // contains 400, but not as a word
-const blanks = `Wait.\x1b[2J\x07${" ".repeat(100_000)}${"\x1b]".repeat(100_000)}`;
+const longMessage = `Not eyJhbGci-Oi.x! ${"Wrong after 14003 ms.".padEnd(1000, "x")}`; // contains 400, but not as a word
+const blanks = `Wait.\x9b2J\x1b[2J\x07${" ".repeat(100_000)}${"\x1b]".repeat(100_000)}`;
 const otherFormat = { error: { code: 404, message: { text: "No route." } } };
 
 const responses: [name: string, "settings" | "entraSettings", Fault, message: string, advice?: string][] = [
@@ -87,6 +87,7 @@ const responses: [name: string, "settings" | "entraSettings", Fault, message: st
   ["a page from elsewhere", "settings", htmlPage(404), "404 <html>", notAcs],
   ["text that isn't JSON", "settings", notJson, "200 PARSE_ERROR Error ", notAcs],
   ["a text of 100,000 blanks and control characters", "settings", respondWith(404, blanks), "404 Wait.", notAcs],
+  ["a busy service", "settings", error(503, "Busy", "No.", soon), "503 Busy No.", busy],
   ["a limit on requests", "settings", error(429, "TooManyRequests", "No.", soon), "429 TooManyRequests No.", busy],
   ["a long message with a token", "settings", error(400, "Odd", longMessage), "400 Odd Not <token>! "],
   ["a code of two lines", "settings", error(400, "Odd\r\nIdentities deleted: 7", "eyJhbGciOi.x"), "400 Odd"],
@@ -94,7 +95,8 @@ const responses: [name: string, "settings" | "entraSettings", Fault, message: st
 ];
 test.for(responses)("%s is explained", async ([, kind, fault, message, advice], { emulator, startProgram }) => {
   emulator.always("create", fault);
-  const [first = "", ...others] = await failureOf(startProgram(emulator[kind]));
+  const settings = { COMMUNICATION_SERVICES_CONNECTION_STRING: "", ...emulator[kind] }; // empty, as in a workflow
+  const [first = "", ...others] = await failureOf(startProgram(settings));
   expect(first).toContain(`"Create an identity" failed for ${new URL(emulator.endpoint).host}: ${message}`);
   expect(first.length).toBeLessThan(400);
   expect(others).toEqual([requestId, ...(advice ? [advice] : []), "No identities to delete."]);

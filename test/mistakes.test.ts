@@ -5,9 +5,9 @@ import { dirname, join } from "node:path";
 import { expect } from "vitest";
 import { error } from "./support/faults.ts";
 import { test as base } from "./support/fixtures.ts";
-import type { Result } from "./support/processes.ts";
+import type { Started } from "./support/processes.ts";
 
-type RunChanged = (find: RegExp, replace: string) => Promise<Result & { place: string }>;
+type RunChanged = (find: RegExp, replace: string) => Promise<Awaited<Started["ended"]> & { place: string }>;
 
 /** Adds a function that runs the bundled program with a change, and returns its place, too. */
 const test = base.extend<{ runChanged: RunChanged }>({

@@ -76,9 +76,11 @@ test("the server issues tokens to signed-in users, and hides errors", async ({ e
   expect((await fetch(url)).status).toBe(401);
   const failed = await fetch(url, signedIn);
   expect([failed.status, await failed.text()]).toEqual([500, ""]);
+  await prints("Denied by the resource provider."); // only here
   const response = await fetch(url, signedIn);
   expect(await response.json()).toEqual({ token: emulator.tokens[0]!.token });
-  expect(response.headers.get("cache-control")).toBe("no-store");
+  const headers = { "cache-control": "no-store", "content-type": "application/json" };
+  expect(Object.fromEntries(response.headers)).toMatchObject(headers);
   expect(emulator.requests.at(-1)!.body).toBe('{"scopes":["voip","chat"]}');
   expect((await fetch(new URL("/favicon.ico", url), signedIn)).status).toBe(404);
   expect(emulator.identities.size).toBe(1);

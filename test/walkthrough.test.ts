@@ -35,9 +35,8 @@ test("npx tsx sends the requests of each step, without @azure/identity", async (
 
 test("the walkthrough prints the IDs, tokens, and times from the service", async ({ emulator, startProgram }) => {
   const { stdout } = await startProgram(emulator.settings).ended;
-  const { tokens } = emulator;
-  expect(stdout.match(/eyJ\S+/g)).toEqual(tokens.map(({ token }) => token));
-  expect(stdout.match(/\S+Z(?=:)/g)).toEqual(tokens.map(({ expiresOn }) => new Date(expiresOn).toISOString()));
+  expect(stdout.match(/eyJ\S+/g)).toEqual(emulator.tokens.map(({ token }) => token));
+  expect(stdout.match(/\S+Z(?=:)/g)).toEqual(emulator.tokens.map(({ expiresOn }) => new Date(expiresOn).toISOString()));
   const ids = emulator.requests.flatMap(({ method, path }) => (method === "DELETE" ? path.match(/8:.*/) : []));
   expect([...new Set(stdout.match(/8:acs:\S+/g))]).toEqual(ids);
 });

@@ -59,10 +59,7 @@ export async function sendRequest(resource: Resource, raw: RawRequest = {}) {
   return { status: response.statusCode!, headers: response.headers, body: await text(response), requestId };
 }
 
-/**
- * Sends the request of a case, after preparing the identity that its path names, and returns the response. Throws if
- * creating that identity fails. Keeps the set of existing IDs up to date.
- */
+/** Sends the request of a case, after preparing the identity in its path. Keeps the set of existing IDs up to date. */
 export async function sendCase(resource: Resource, request: RawRequest, existing: Set<string>) {
   let id = "";
   const sendAndTrack = async (raw: RawRequest) => {

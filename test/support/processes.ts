@@ -25,7 +25,6 @@ export interface StartOptions {
 }
 
 export type Started = ReturnType<typeof startProcess>;
-export type Result = Awaited<Started["ended"]>;
 
 /** Starts a command, such as `["npx", "tsx", "issue-access-tokens.ts"]`, without the developer's own settings. */
 export function startProcess([file = "", ...args]: string[], options: StartOptions = {}) {
