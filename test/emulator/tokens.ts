@@ -34,9 +34,9 @@ export function issueToken(identity: string, scopes: string[], minutes: number, 
 }
 
 /**
- * Formats a time, in seconds since 1970, as the service does: with up to seven fractional digits without trailing zeros,
- * and the offset +00:00. [recorded] The digits are random, for less than half a second: `exp` is this time rounded.
- * [inferred]
+ * Formats a time, in seconds since 1970, as the service does: with up to seven fractional digits, without trailing
+ * zeros, and the offset +00:00. [recorded] The digits are random, for less than half a second, because `exp` is this
+ * time rounded. [inferred]
  */
 function serviceTime(seconds: number): string {
   const digits = String(randomInt(5_000_000)).padStart(7, "0").replace(/0+$/, "");
