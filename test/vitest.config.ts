@@ -13,6 +13,6 @@ export default defineConfig({
     maxConcurrency: 12,
     // No test changes global state, so the files of a worker can share the modules that they import.
     isolate: false,
-    testTimeout: 30_000, // milliseconds, because 12 processes per worker can each take several seconds
+    testTimeout: 60_000, // milliseconds, because 12 processes per worker can each take several seconds
   },
 });
