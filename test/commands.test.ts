@@ -92,8 +92,7 @@ test("npm run emulator prints settings, and logs requests and errors", async ({ 
   const { NODE_EXTRA_CA_CERTS } = settings;
   expect({ ...entraSettings, ...settings }).toMatchObject(powerShell);
   expect(Object.keys(powerShell)).toHaveLength(5);
-  const trust = { REQUESTS_CA_BUNDLE: NODE_EXTRA_CA_CERTS, SSL_CERT_FILE: NODE_EXTRA_CA_CERTS };
-  expect(entraSettings).toMatchObject(trust);
+  expect(entraSettings).toMatchObject({ REQUESTS_CA_BUNDLE: NODE_EXTRA_CA_CERTS, SSL_CERT_FILE: NODE_EXTRA_CA_CERTS });
   for (const kind of [settings, { ...entraSettings, NODE_EXTRA_CA_CERTS }]) {
     expect(await startProgram(kind).ended).toMatchObject({ stderr: "", exitCode: 0 });
   }

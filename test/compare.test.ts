@@ -30,8 +30,7 @@ test("compare names differences and identities that are left, but no secret", as
   emulator.once("issue", respondWith(200, { Token: token }));
   emulator.once("revoke", withHeaders({ "Strict-Transport-Security": "max-age=1" }));
   const settings = { NODE_EXTRA_CA_CERTS: emulator.settings.NODE_EXTRA_CA_CERTS, NO_COLOR: "1" };
-  const command = ["npm", "run", "--silent", "compare"];
-  const { stdout, stderr, exitCode } = await start(command, { settings, cwd: project }).ended;
+  const { stdout, stderr, exitCode } = await start(["npm", "run", "compare"], { settings, cwd: project }).ended;
   // A case occurs twice if both its body and its headers differ.
   const differences = new Set(stderr.match(/(?<=FAIL .* responds to ).*/g));
   const issue = "issue for the default lifetime (recorded 2025: net)";

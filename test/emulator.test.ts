@@ -85,7 +85,7 @@ test("a token of Microsoft Entra ID is valid for an hour, for the audience of th
   const audience = "https://communication.azure.com/";
   const token = signIn(audience);
   expect(await statusFor(token)).toBe(201);
-  expect(await statusFor(signIn(audience, Date.now() - 3_580_000))).toBe(201);
+  expect(await statusFor(signIn("https://communication.azure.com", Date.now() - 3_580_000))).toBe(201);
   expect(await statusFor(signIn(audience, Date.now() - 3_601_000))).toBe(401);
   expect(await statusFor(signIn("https://communication.azure.com.contoso.com/"))).toBe(401);
   expect(await statusFor({ access_token: `x${token.access_token}` })).toBe(401);

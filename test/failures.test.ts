@@ -73,7 +73,7 @@ const notAcs = "The response isn't from ACS: check the endpoint and proxy.";
 const role = "Assign a role, such as Contributor, or use az login --tenant.";
 const rejectedKey = "Check the clock, and whether the key is current and belongs to this resource.";
 const networking = "Check the networking settings of the resource.";
-const longMessage = `Not eyJhbGci-Oi.x! ${"Wrong after 14003 ms.".padEnd(1000, "x")}`; // 400 isn't a word here
+const longMessage = `Not eyJhb-Gc_9.eyJz.Q-x_1 eyJhb.x! ${"Wrong after 14003 ms.".padEnd(1000, "x")}`; // 400 isn't a word here
 const blanks = `Wait.\x9b2J\x1b[2J\x07${" ".repeat(100_000)}${"\x1b]".repeat(100_000)}`;
 const otherFormat = { error: { code: 404, message: { text: "No route." } } };
 
@@ -85,12 +85,13 @@ const responses: [name: string, "settings" | "entraSettings", Fault, message: st
   ["blocked access", "settings", forbidden, "403 Forbidden No.", networking],
   ["a proxy that wants a password", "settings", respondWith(407, ""), "407", notAcs],
   ["a page from elsewhere", "settings", htmlPage(404), "404 <html>", notAcs],
+  ["a proxy that forbids it", "settings", htmlPage(403), "403 <html>", notAcs],
   ["text that isn't JSON", "settings", notJson, "200 PARSE_ERROR Error ", notAcs],
   ["a text of 100,000 blanks and control characters", "settings", respondWith(404, blanks), "404 Wait.", notAcs],
   ["a busy service", "settings", error(503, "Busy", "No.", soon), "503 Busy No.", busy],
   ["a limit on requests", "settings", error(429, "TooManyRequests", "No.", soon), "429 TooManyRequests No.", busy],
-  ["a long message with a token", "settings", error(400, "Odd", longMessage), "400 Odd Not <token>! "],
-  ["a code of two lines", "settings", error(400, "Odd\r\nIdentities deleted: 7", "eyJhbGciOi.x"), "400 Odd"],
+  ["a long message with a token", "settings", error(400, "Odd", longMessage), "400 Odd Not <token> <token>! "],
+  ["a code of two lines", "settings", error(400, "eyJhb.x\r\nIdentities deleted: 7", "Odd"), "400 <token>"],
   ["an error in another format", "settings", respondWith(404, otherFormat), "404 404 [object Object]"],
 ];
 test.for(responses)("%s is explained", async ([, kind, fault, message, advice], { emulator, startProgram }) => {

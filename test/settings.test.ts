@@ -1,6 +1,6 @@
 // Tests of the settings that the program accepts and rejects.
 
-import { copyFile, writeFile } from "node:fs/promises";
+import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { root } from "./support/environment.ts";
@@ -53,8 +53,11 @@ test("no settings, empty ones, and ones in UTF-16 are explained", async ({ emula
   expect(await startProgram({}, [], { cwd: emulator.folder }).ended).toEqual(result);
 });
 
-test("an unchanged .env.example is explained", async ({ emulator, startProgram }) => {
+test("an unchanged .env.example, which names all settings, is explained", async ({ emulator, startProgram }) => {
   await copyFile(join(root, ".env.example"), join(emulator.folder, ".env"));
+  const names = (await readFile(join(root, ".env.example"), "utf8")).match(/^(# )?\w+(?==")/gm);
+  const principal = ["# AZURE_CLIENT_ID", "# AZURE_CLIENT_SECRET", "# AZURE_TENANT_ID"];
+  expect(names).toEqual([keyName, `# ${endpointName}`, ...principal]);
   const stderr = expect.stringContaining(`${keyName} ${placeholders}`);
   expect(await startProgram({}, [], { cwd: emulator.folder }).ended).toEqual({ stderr, stdout: "", exitCode: 2 });
 });
