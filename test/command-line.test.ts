@@ -10,7 +10,6 @@ import { hasPty, inTerminal, nodeOptions } from "./support/processes.ts";
 
 const program = await readFile(programFile, "utf8");
 const prompt = "Press Enter to run this code, or Ctrl+C to stop and clean up.";
-const enter = "\n".repeat(20); // more than there are steps
 
 /** Returns the text of a constant at the top of the program. */
 const textOf = (name: string) => new RegExp(`^const ${name} = \`([^]*?)\`;$`, "m").exec(program)![1]!;
@@ -20,7 +19,8 @@ test("--step shows the code of each step, also with the line ends of Windows", a
   const file = join(project, "issue-access-tokens.ts");
   await writeFile(file, program.replaceAll("\n", "\r\n"));
   const command = [process.execPath, ...nodeOptions, file, "--step"];
-  const { stdout, stderr, exitCode } = await start(command, { settings: emulator.settings, input: enter }).ended;
+  const { stdout, stderr, exitCode } = await start(command, { settings: emulator.settings, input: "\n".repeat(20) })
+    .ended;
   const codeOf = snippets(program);
   const steps = [...program.matchAll(/startStep\("(.+)", "(\w+)"\)/g)];
   const shown = steps.map(([, title, tag = ""], number) => {

@@ -73,7 +73,7 @@ const notAcs = "The response isn't from ACS: check the endpoint and proxy.";
 const role = "Assign a role, such as Contributor, or use az login --tenant.";
 const rejectedKey = "Check the clock, and whether the key is current and belongs to this resource.";
 const networking = "Check the networking settings of the resource.";
-const longMessage = `Not eyJhb-Gc_9.eyJz.Q-x_1 eyJhb.x! ${"Wrong after 14003 ms.".padEnd(1000, "x")}`; // 400 isn't a word here
+const longMessage = `Not eyJhb-Gc_9.eyJz.Q-x_1 eyJhb.x! ${"Wrong after 14003 ms.".padEnd(1000, "x")}`;
 const blanks = `Wait.\x9b2J\x1b[2J\x07${" ".repeat(100_000)}${"\x1b]".repeat(100_000)}`;
 const otherFormat = { error: { code: 404, message: { text: "No route." } } };
 
