@@ -27,16 +27,13 @@ const withFault = (fault: Fault) => (emulator: TestEmulator) => {
   return emulator.settings;
 };
 const untrusted = ({ settings }: TestEmulator) => ({ ...settings, NODE_EXTRA_CA_CERTS: "" });
-const unknownHost = () => keyFor("https://No-body.invalid/");
-const ipv6 = () => keyFor("https://[::1]:1/"); // The SDK takes it for a name.
-const closedPort = () => keyFor("https://127.0.0.1:1/");
 
 const connections: [name: string, settings: (emulator: TestEmulator) => object, message: string, advice: string][] = [
   ["a reset connection", withFault(reset), " for 127.0.0.1:<n>: ECONNRESET socket hang up", network],
   ["a broken response", withFault(cutOff), " at program.mjs:<n>: PARSE_ERROR Error reading response", network],
-  ["an unknown host", unknownHost, " for no-body.invalid: getaddrinfo E", network],
-  ["an IPv6 address", ipv6, " for [::<n>]:1: getaddrinfo E", network],
-  ["a closed port", closedPort, " for 127.0.0.1:<n>: connect ECONNREFUSED", network],
+  ["an unknown host", () => keyFor("https://No-body.invalid/"), " for no-body.invalid: getaddrinfo E", network],
+  ["an IPv6 address", () => keyFor("https://[::1]:1/"), " for [::<n>]:1: getaddrinfo E", network],
+  ["a closed port", () => keyFor("https://127.0.0.1:1/"), " for 127.0.0.1:<n>: connect ECONNREFUSED", network],
   ["an untrusted certificate", untrusted, " for 127.0.0.1:<n>: DEPTH_ZERO_SELF_SIGNED_CERT self-", certificate],
 ];
 test.for(connections)("%s is explained", async ([, settings, message, advice], { emulator, startProgram }) => {

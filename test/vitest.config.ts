@@ -1,6 +1,9 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
+// The tests send their own requests directly. Without this, Node from 24 on can use the proxy of the developer's machine.
+delete process.env.NODE_USE_ENV_PROXY;
+
 export default defineConfig({
   // The default would be a folder in `test`.
   cacheDir: "../node_modules/.vitest",
