@@ -18,9 +18,8 @@ const usage = `${textOf("usage").replace("${settings}", textOf("settings"))}\n`;
 test("--step shows the code of each step, also with the line ends of Windows", async ({ emulator, project, start }) => {
   const file = join(project, "issue-access-tokens.ts");
   await writeFile(file, program.replaceAll("\n", "\r\n"));
-  const command = [process.execPath, ...nodeOptions, file, "--step"];
-  const { stdout, stderr, exitCode } = await start(command, { settings: emulator.settings, input: "\n".repeat(20) })
-    .ended;
+  const options = { settings: emulator.settings, input: "\n".repeat(20) };
+  const { stdout, stderr, exitCode } = await start([process.execPath, ...nodeOptions, file, "--step"], options).ended;
   const codeOf = snippets(program);
   const steps = [...program.matchAll(/startStep\("(.+)", "(\w+)"\)/g)];
   const shown = steps.map(([, title, tag = ""], number) => {

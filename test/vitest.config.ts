@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
-// The tests send their own requests directly. Without this, Node from 24 on can use the proxy of the developer's machine.
+// The tests send their own requests directly. With this variable, Node 24 and later would use the developer's proxy.
 delete process.env.NODE_USE_ENV_PROXY;
 
 export default defineConfig({
