@@ -44,7 +44,7 @@ test("--step runs code after empty lines, until the input ends", async ({ emulat
   expect(emulator.requests.map(({ operation }) => operation)).toEqual(["create", "delete"]);
 });
 
-test.skipIf(!hasPty)("npm run step uses a terminal's width, and stops on Ctrl+C", async ({ project, start }) => {
+test.skipIf(!hasPty())("npm run step uses a terminal's width, and stops on Ctrl+C", async ({ project, start }) => {
   const settings = { TERM: "xterm", CI: undefined }; // Node assumes no colors in CI.
   const command = inTerminal(["npm", "run", "--silent", "step"]);
   const { child, ended, prints } = start(command, { settings, cwd: project, input: null });

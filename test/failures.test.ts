@@ -1,14 +1,42 @@
 // Each failure ends with 1, shows no secret, and says in a few lines what to do.
 
 import { once } from "node:events";
-import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import { chmod, writeFile } from "node:fs/promises";
+import { createServer as createHttpServer } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
+import { type AddressInfo, connect } from "node:net";
+import { join } from "node:path";
+import { pipeline } from "node:stream";
 import { generate } from "selfsigned";
 import { expect } from "vitest";
 import { accessKey } from "./emulator/authentication.ts";
-import { failureOf, startProxy } from "./support/failures.ts";
 import { cutOff, error, type Fault, htmlPage, lostResponse, notJson, reset, respondWith } from "./support/faults.ts";
 import { test, type TestEmulator } from "./support/fixtures.ts";
+import { hasSignals, type Started } from "./support/processes.ts";
+
+/** Waits for the end of a program, checks what must hold for every failure, and returns the lines of stderr. */
+async function failureOf({ ended }: Started): Promise<string[]> {
+  const { stderr, stdout, exitCode } = await ended;
+  expect(stderr).not.toMatch(/^\s+at |eyJ|\n\n|[^\P{Cc}\n]/mu); // no stack, token, empty line, or control character
+  const partsOfKey = Array.from({ length: accessKey.length - 7 }, (_, start) => accessKey.slice(start, start + 8));
+  expect(partsOfKey.filter((part) => (stdout + stderr).includes(part))).toEqual([]);
+  expect(exitCode).toBe(1);
+  const lines = stderr.trim().split("\n");
+  expect(lines.length).toBeLessThanOrEqual(15);
+  return lines;
+}
+
+/** Starts a proxy whose URL contains a password. It connects each client to the emulator, whatever host it requests. */
+async function startProxy(emulator: TestEmulator) {
+  const proxy = createHttpServer().on("connect", (_request, client) => {
+    const server = connect(Number(new URL(emulator.endpoint).port), "127.0.0.1");
+    client.write("HTTP/1.1 200 OK\r\n\r\n");
+    pipeline(client, server, client, () => {}); // Either side can close the connection at any time.
+  });
+  await once(proxy.listen(0, "127.0.0.1"), "listening");
+  const url = `http://user:PASSWORD@127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  return { url, close: () => void proxy.close() };
+}
 
 const requestId = expect.stringMatching(/^Request ID: [\da-f-]{36}$/);
 const denied = error(401, "Denied", "Denied by the resource provider.");
@@ -42,12 +70,26 @@ test.for(connections)("%s is explained", async ([, settings, message, advice], {
   expect(others).toEqual([advice, "No identities to delete."]);
 });
 
+test("a service principal without a network is explained with its cause", async ({ emulator, startProgram }) => {
+  const principal = {
+    AZURE_TENANT_ID: "11111111-1111-1111-1111-111111111111",
+    AZURE_CLIENT_ID: "x",
+    AZURE_CLIENT_SECRET: "y",
+    AZURE_TOKEN_CREDENTIALS: "EnvironmentCredential",
+    HTTPS_PROXY: "http://127.0.0.1:1",
+  };
+  const [first, ...others] = await failureOf(startProgram({ ...emulator.entraSettings, ...principal }));
+  expect(first).toMatch(/^"Create an identity" failed: network_error: \S+/);
+  const advice = "Check the network and proxy. If the proxy opens TLS, set NODE_EXTRA_CA_CERTS.";
+  expect(others).toEqual([advice, "No identities to delete."]);
+});
+
 test("a certificate of an unknown authority is explained", async ({ startProgram, onTestFinished }) => {
   const options = { keyType: "ec", algorithm: "sha256" } as const;
   const authority = await generate([{ name: "commonName", value: "authority" }], options);
   const ca = { key: authority.private, cert: authority.cert };
   const { private: key, cert } = await generate([{ name: "commonName", value: "localhost" }], { ...options, ca });
-  const server = createServer({ key, cert }).listen(0, "127.0.0.1");
+  const server = createHttpsServer({ key, cert }).listen(0, "127.0.0.1");
   onTestFinished(() => void server.close());
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
@@ -82,7 +124,7 @@ const responses: [name: string, "settings" | "entraSettings", Fault, message: st
   ["blocked access", "settings", forbidden, "403 Forbidden No.", networking],
   ["a proxy that wants a password", "settings", respondWith(407, ""), "407", notAcs],
   ["a page from elsewhere", "settings", htmlPage(404), "404 <html>", notAcs],
-  ["a proxy that forbids it", "settings", htmlPage(403), "403 <html>", notAcs],
+  ["a page of a proxy", "settings", htmlPage(403), "403 <html>", notAcs],
   ["text that isn't JSON", "settings", notJson, "200 PARSE_ERROR Error ", notAcs],
   ["a text of 100,000 blanks and control characters", "settings", respondWith(404, blanks), "404 Wait.", notAcs],
   ["a busy service", "settings", error(503, "Busy", "No.", soon), "503 Busy No.", busy],
@@ -110,7 +152,6 @@ test.for([
 });
 
 test.for([
-  ["Create an identity", "create"],
   ["Create an identity with a token", "create 2"],
   ["Revoke access tokens", "revoke"],
   ["Delete the identities", "delete 2"],
@@ -129,4 +170,54 @@ test("an identity that the service doesn't know counts as deleted", async ({ emu
   expect(lines[0]).toContain("404 IdentityNotFound Provided identity doesn't exist.");
   expect(lines.at(-1)).toBe(emulator.report());
   expect(emulator.identities.size).toBe(0);
+});
+
+const signInAdvice = "Check the network and the sign-in. To see more causes, set AZURE_LOG_LEVEL=warning.";
+// The full chain would also ask the managed-identity endpoint of a virtual machine, which isn't on localhost.
+const developer = { AZURE_TOKEN_CREDENTIALS: "dev" };
+
+test("a missing sign-in is explained, with the credentials that were tried", async ({ emulator, startProgram }) => {
+  const settings = { ...emulator.entraSettings, ...developer, PATH: emulator.folder };
+  const [first, advice, ...others] = await failureOf(startProgram(settings));
+  expect(first).toBe('"Create an identity" failed: ChainedTokenCredential authentication failed.');
+  expect(advice).toBe(signInAdvice);
+  expect(others.join("\n")).toContain("CredentialUnavailableError: Azure CLI could not be found.");
+  expect(others.at(-1)).toBe("No identities to delete.");
+});
+
+test.for([
+  ["a rejected managed identity", "prod", "Identity not found"],
+  ["a missing workload identity", "WorkloadIdentityCredential", "Failed to retrieve a valid token"],
+] as const)("%s is explained with its cause", async ([, credentials, cause], { emulator, startProgram }) => {
+  emulator.always("sign-in", respondWith(400, { error: "invalid_request", error_description: "Identity not found" }));
+  const settings = { ...emulator.entraSettings, AZURE_TOKEN_CREDENTIALS: credentials };
+  const lines = await failureOf(startProgram(settings));
+  expect(lines[1]).toBe(signInAdvice);
+  expect(lines.join("\n")).toContain(cause);
+});
+
+test.skipIf(!hasSignals)("a rejected sign-in is explained with its message", async ({ emulator, startProgram }) => {
+  const message = "AADSTS65002: Consent between first party application 'x' and resource 'y' must be configured.";
+  const az = join(emulator.folder, "az");
+  await writeFile(az, `#!/bin/sh\necho "ERROR: ${message}" >&2\necho "Sign in again." >&2\nexit 1\n`);
+  await chmod(az, 0o755);
+  const settings = { ...emulator.entraSettings, ...developer, PATH: `${emulator.folder}:/bin` };
+  const [, advice, ...others] = await failureOf(startProgram(settings));
+  expect(advice).toBe(signInAdvice);
+  expect(others.filter((line) => line.includes(message))).toHaveLength(1);
+});
+
+test("AZURE_LOG_LEVEL=warning shows no secret behind a proxy", async ({ emulator, startProgram, onTestFinished }) => {
+  const proxy = await startProxy(emulator);
+  onTestFinished(proxy.close);
+  const { stderr, exitCode } = await startProgram({
+    ...emulator.entraSettings,
+    COMMUNICATION_SERVICES_ENDPOINT: emulator.endpoint.replace("127.0.0.1", "localhost"),
+    NO_PROXY: "127.0.0.1", // for the sign-in
+    HTTPS_PROXY: proxy.url,
+    AZURE_LOG_LEVEL: "warning",
+  }).ended;
+  expect(stderr).toContain("azure:identity:warning");
+  expect(stderr).not.toMatch(/PASSWORD|Bearer \w|"access_token|eyJ/);
+  expect(exitCode).toBe(0);
 });

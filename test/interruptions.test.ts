@@ -125,7 +125,7 @@ testSignal("a signal ends a program that waits for its settings", async ({ emula
 });
 
 // tsx kills a program that doesn't confirm a signal within 60 ms, as on a busy machine.
-test.skipIf(!hasPty)("npx tsx passes on Ctrl+C", { retry: 3 }, async ({ emulator, project, start }) => {
+test.skipIf(!hasPty())("npx tsx passes on Ctrl+C", { retry: 3 }, async ({ emulator, project, start }) => {
   emulator.once("revoke", delay(2000));
   const command = inTerminal(["npx", "tsx", "issue-access-tokens.ts"]);
   const { child, ended } = start(command, { settings: emulator.settings, cwd: project, input: null });

@@ -1,7 +1,8 @@
 // Shared test fixtures: an emulator per test, processes that end with the test, and a copy of the project.
 
 import { EventEmitter, once } from "node:events";
-import { cp, mkdtemp, readFile, rm, symlink } from "node:fs/promises";
+import { cpSync } from "node:fs";
+import { mkdtemp, readFile, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test as base, inject, type ProvidedContext } from "vitest";
@@ -118,7 +119,7 @@ export const test = base.extend<Fixtures>({
   project: async ({}, use) => {
     const folder = await mkdtemp(join(tmpdir(), "access-tokens-quickstart-"));
     for (const name of ["package.json", "tsconfig.json", "issue-access-tokens.ts", "README.md", "test"]) {
-      await cp(join(root, name), join(folder, name), { recursive: true });
+      cpSync(join(root, name), join(folder, name), { recursive: true }); // takes less time than the asynchronous cp
     }
     await symlink(join(root, "node_modules"), join(folder, "node_modules"), "junction");
     await use(folder);

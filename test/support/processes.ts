@@ -12,8 +12,10 @@ export const nodeOptions =
 /** Whether a process can be sent a signal that it handles. On Windows, a signal ends it immediately. */
 export const hasSignals = process.platform !== "win32";
 
-/** Whether a pseudo-terminal is available. Node can't create one, so the tests use Python 3.9 or later. */
-export const hasPty = hasSignals && spawnSync("python3", ["-c", "from os import waitstatus_to_exitcode"]).status === 0;
+/** Returns whether a pseudo-terminal is available. Node can't create one, so the tests use Python 3.9 or later. */
+export function hasPty(): boolean {
+  return hasSignals && spawnSync("python3", ["-c", "from os import waitstatus_to_exitcode"]).status === 0;
+}
 
 export interface StartOptions {
   /** Environment variables to add. */
