@@ -86,6 +86,7 @@ const clockMessage =
 const wrongClock = rejection(401, "Denied", clockMessage);
 const noVersion = failure(400, "ApiVersionUnspecified", "An API version is required, but was not specified.");
 const notAnObject = unreadable("The request body is not a JSON object.");
+const nothing = failure(404, "NotFound", "There is nothing at this path.");
 const wrongMethod = failure(405, "MethodNotAllowed", "The method is not allowed for this path.");
 
 const noBody = { "content-length": "0" };
@@ -144,6 +145,7 @@ export const cases: Case[] = [
   ["issue without scopes", "recorded", issue({}), nullScopes],
   ["issue with text as scopes", "assumed", issue({ scopes: "chat" }), textScopes],
   ["issue with an unknown scope", "assumed", issue({ scopes: ["chat", "fax"] }), unknownScope],
+  ["issue with an unknown scope for 1 minute", "assumed", issue({ ...brief, scopes: ["fax"] }), unknownScope],
 
   ["revoke", "recorded 2025: js", revoke(), done],
   ["delete", "recorded 2025: js", remove(), done],
@@ -156,12 +158,14 @@ export const cases: Case[] = [
   ["revoke for a deleted identity", exceptMessage, revoke("{deleted}"), notFound],
   ["delete twice", exceptMessage, remove("{deleted}"), notFound],
   ["issue for a malformed ID", "assumed", issue({ scopes }, "somebody"), malformedId],
+  ["issue for an ID and more", "assumed", issue({ scopes }, `${otherId}0`), malformedId],
   ["delete a malformed ID", "assumed", remove("somebody"), malformedId],
   ["issue an unknown scope for another resource's ID", "assumed", issue({ scopes: ["fax"] }, otherId), unknownScope],
   ["issue for 1 minute for another resource's ID", "assumed", issue(brief, otherId), lifetime(1)],
 
   ["a wrong hash", "reported: Azure/azure-rest-api-specs#11767", { headers: { [hash]: "eA==" } }, wrongHash],
   ["a wrong access key", "reported", { accessKey: wrongKey }, denied],
+  ["a wrong access key, an old date", "assumed", { accessKey: wrongKey, headers: oldDate }, denied],
   ["a wrong access key, no version", "assumed", { accessKey: wrongKey, query: "" }, denied],
   ["a signature from 2021", `${exceptMessage} (e-mail API)`, { headers: oldDate }, wrongClock],
   ["a signature with an unreadable date", "assumed", { headers: { [date]: "today" } }, wrongClock],
@@ -185,7 +189,9 @@ export const cases: Case[] = [
   versionCase("2021-02-22-preview1", "assumed", unsupported("2021-02-22-preview1")),
   ["no API version", "assumed", { query: "" }, noVersion],
   ["malformed JSON", "assumed", { body: '{"createTokenWithScopes":' }, notAnObject],
+  ["a number as the body", "assumed", { body: "5" }, notAnObject],
   ["an array as the body", "assumed", { body: "[]" }, notAnObject],
-  ["an unknown path", "assumed", { path: "/users" }, failure(404, "NotFound", "There is nothing at this path.")],
+  ["an unknown path", "assumed", { path: "/users" }, nothing],
+  ["a malformed path", "assumed", { path: "/%zz" }, nothing],
   ["an unknown method", "assumed", { method: "PUT" }, wrongMethod],
 ];
