@@ -1,7 +1,7 @@
 const about = `An identity represents a user of your application in Azure Communication
-Services (ACS). With an access token, a client, such as a web page, acts as that
+Services (ACS). With an access token, the user's app or web page acts as that
 identity in calls or chats until the token expires or is revoked. This code can
-issue tokens for anyone, so it belongs on a server, never in a client.`;
+issue tokens for anyone, so it belongs on a server, never in that app or page.`;
 
 const settings = `
 Set one of these variables in the environment or in a .env file (UTF-8). The
@@ -20,12 +20,7 @@ ${settings}
 Exit codes: 0 success, 1 failure, 2 invalid arguments or settings (nothing was
 sent). Interrupted: 130 by Ctrl+C, 143 by SIGTERM, 129 by SIGHUP.`;
 
-const nextSteps = `
-All steps are done. In your application, the server stores the ID of each user's
-identity, and sends tokens to the user's client: "Use the token" in README.md
-shows how. Now try this: pass { tokenExpiresInMinutes: 60 } to getToken.`;
-
-// Copy the code between two tags, such as <issue_token>, into your application.
+// Copy the code between two tags, such as <imports>, into your application.
 
 // <imports>
 import { CommunicationIdentityClient } from "@azure/communication-identity";
@@ -38,13 +33,14 @@ import { createInterface } from "node:readline";
 import { setTimeout as wait } from "node:timers/promises";
 import { parseArgs, styleText } from "node:util";
 
-type SdkError = Error & Partial<AuthenticationError> & { code?: string; request?: { url: string; requestId: string } };
 const [file, source] = [basename(import.meta.filename), readFileSync(import.meta.filename, "utf8")];
+const [keyName, endpointName] = ["COMMUNICATION_SERVICES_CONNECTION_STRING", "COMMUNICATION_SERVICES_ENDPOINT"];
+const proxyNames = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"];
+const creating = new Set<Promise<unknown>>(); // the requests in progress that create an identity
 const created = new Map<string, () => Promise<void>>(); // how to delete each identity that exists, by ID
-const stop = new AbortController(); // aborted when no other step can start
-const idle = new AbortController(); // aborted when no step is running
+const stop = new AbortController(); // aborted when the program ends
 const options = prepare();
-let step: { number: number; title: string; timer?: NodeJS.Timeout } = { number: -1, title: "" }; // the current one
+let step = { number: -1, title: "" }; // the current one
 
 try {
   console.log("Azure Communication Services - Access Tokens Quickstart");
@@ -60,6 +56,7 @@ try {
     ? new CommunicationIdentityClient(connectionString)
     : new CommunicationIdentityClient(endpoint, new (await import("@azure/identity")).DefaultAzureCredential());
   // </authenticate_client>
+  noteIdentities(client);
 
   await startStep("Create an identity", "create_identity");
   // <create_identity>
@@ -68,13 +65,12 @@ try {
   const identity = await client.createUser();
   console.log(`\nCreated an identity with ID: ${identity.communicationUserId}`);
   // </create_identity>
-  created.set(identity.communicationUserId, () => client.deleteUser(identity)); // so that it's deleted if a step fails
 
   await startStep("Issue an access token", "issue_token");
   // <issue_token>
-  // The scopes are "voip", "voip.join", "chat", "chat.join", and
-  // "chat.join.limited". The token is valid for 24 hours, unless a third
-  // argument sets 60 to 1440 minutes, such as { tokenExpiresInMinutes: 60 }.
+  // A scope is what the token allows: "voip" (calls), "voip.join", "chat",
+  // "chat.join", or "chat.join.limited". The token is valid for 24 hours, unless
+  // a third argument sets 60 to 1440 minutes: { tokenExpiresInMinutes: 60 }.
   const issuedToken = await client.getToken(identity, ["voip"]);
   console.log(`\nIssued an access token with 'voip' scope that expires at ${issuedToken.expiresOn.toISOString()}:`);
   console.log(issuedToken.token);
@@ -82,18 +78,17 @@ try {
 
   await startStep("Create an identity with a token", "create_identity_and_token");
   // <create_identity_and_token>
-  // A single request creates an identity and its first token, for a new user.
+  // A single request creates a second identity and issues its first token.
   const userAndToken = await client.createUserAndToken(["voip"]);
   console.log(`\nCreated an identity with ID: ${userAndToken.user.communicationUserId}`);
   console.log(`\nIssued an access token with 'voip' scope that expires at ${userAndToken.expiresOn.toISOString()}:`);
   console.log(userAndToken.token);
   // </create_identity_and_token>
-  created.set(userAndToken.user.communicationUserId, () => client.deleteUser(userAndToken.user));
 
   await startStep("Refresh an access token", "refresh_token");
   // <refresh_token>
-  // To refresh a token, issue a new one for the stored ID before the old one
-  // expires. Until then, both are valid.
+  // Before the first identity's token expires, which interrupts a call or chat,
+  // issue a new one for the stored ID. Until then, both are valid.
   const storedId = identity.communicationUserId;
   const newToken = await client.getToken({ communicationUserId: storedId }, ["voip"]);
   console.log(`\nRefreshed an access token with 'voip' scope that expires at ${newToken.expiresOn.toISOString()}:`);
@@ -102,8 +97,8 @@ try {
 
   await startStep("Revoke access tokens", "revoke_tokens");
   // <revoke_tokens>
-  // Revokes all tokens of this identity, for example after a password change.
-  // It can take up to 15 minutes. The identity remains and can get new tokens.
+  // Revokes the first identity's tokens (not the second's), for example after a
+  // password change, within 15 minutes. The identity can get new tokens.
   await client.revokeTokens(identity);
   console.log(`\nSuccessfully revoked all access tokens for identity with ID: ${identity.communicationUserId}`);
   // </revoke_tokens>
@@ -117,26 +112,26 @@ try {
   await client.deleteUser(userAndToken.user);
   console.log(`\nDeleted the identity with ID: ${userAndToken.user.communicationUserId}`);
   // </delete_identity>
-  created.delete(identity.communicationUserId);
-  created.delete(userAndToken.user.communicationUserId);
 
-  end(0, options.input && nextSteps);
+  if (options.input)
+    console.error(`
+To send tokens to the user's app or web page, see "Use the token" in README.md.
+Now try this in step 2 of ${file}: change "voip" to "video", or
+pass { tokenExpiresInMinutes: 30 } as the third argument. What does ACS say?`);
 } catch (error) {
-  end(step.number === 0 ? 2 : 1, explain(error as SdkError));
+  end(step.number === 0 ? 2 : 1, explain(error));
 } finally {
-  clearTimeout(step.timer);
-  idle.abort(); // lets end() continue
+  end(0); // deletes what the steps have left
 }
 
 // The rest runs the steps in a terminal, explains failures, and cleans up. An application needs none of it.
 
-/** Reads the options and settings, and exits if one is invalid, without printing its value. Handles signals. */
+/** Reads the options and settings. Exits if one is invalid, without printing it. Handles signals. */
 function prepare() {
   const options = readOptions();
-  dotenv.config({ quiet: true });
-  checkSettings();
+  checkSettings(dotenv.config({ quiet: true }).error);
   process.stdout.on("error", ({ message }) => end(1, `Printing the results failed: ${message}`));
-  process.on("unhandledRejection", (error) => end(1, explain(error as SdkError, "A call without await")));
+  process.on("unhandledRejection", (error) => end(1, explain(error, "A call without await")));
   process.on("uncaughtException", ({ stack }) => end(1, stack));
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
     process.on(signal, (_, number) => end(128 + number, "Interrupted. Cleaning up (9 seconds at most)."));
@@ -157,30 +152,32 @@ function readOptions() {
   process.exit(2);
 }
 
-function checkSettings() {
-  const [keyName, endpointName] = ["COMMUNICATION_SERVICES_CONNECTION_STRING", "COMMUNICATION_SERVICES_ENDPOINT"];
+function checkSettings({ message } = { message: resolve(".env") }) {
+  // The SDK accepts quotes only around a connection string.
   const connectionString = /^["'\s]*endpoint=(https:\/\/[\w.:[\]-]+\/?);accesskey=[\w+/]+=*[;"'\s]*$/i;
   const name = process.env[keyName] ? keyName : endpointName;
   const value = process.env[name] ?? "";
   const form = name === keyName ? connectionString : /^[ \t\r\n]*(https:\/\/[\w.:[\]-]+\/?)[ \t\r\n]*$/i;
-  if (URL.canParse(form.exec(value)?.[1] ?? "")) return;
+  const isValid = URL.canParse(`${form.exec(value)?.[1]}`);
+  const proxy = proxyNames.map((key) => process.env[key]).find(Boolean) ?? "http://x";
+  if (isValid && /^https?:\/\//i.test(proxy) && URL.canParse(proxy)) return;
   const other = Object.keys(process.env).find((key) => connectionString.test(process.env[key] ?? ""));
   const [, problem] = [
+    [isValid, "Check that HTTPS_PROXY, ALL_PROXY, or HTTP_PROXY is a URL, with http://."],
     [value.includes("<"), `${name} still contains placeholders. Replace <resource> and <key>.`],
     [name === endpointName && other, `${other} contains a connection string, but the program reads ${keyName}.`],
-    [!value.trim(), `Found no settings in the environment or in ${resolve(".env")}.`],
-    [name === keyName && !/accesskey/i.test(value), `${name} has no access key. In a shell, set it in quotes.`],
+    [!value.trim(), `Found no settings in the environment or in .env (${message}).`],
+    [/^endpoint=(?!.*accesskey)/i.test(value), `${name} has no access key. In a shell, set it in quotes.`],
     [true, `${name} isn't in the following form.`],
   ].find(([applies]) => applies)!;
-  console.error(problem + settings);
+  console.error(isValid ? problem : problem + settings);
   process.exit(2);
 }
 
 /** Starts a step: with --step, shows its code and waits for Enter. Then starts its time limit. */
 async function startStep(title: string, tag: string) {
-  clearTimeout(step.timer);
   stop.signal.throwIfAborted();
-  step = { number: step.number + 1, title };
+  const current = (step = { number: step.number + 1, title });
   if (options.input) showCode(tag);
   while (options.input) {
     console.error("\nPress Enter to run this code, or Ctrl+C to stop and clean up.");
@@ -190,74 +187,92 @@ async function startStep(title: string, tag: string) {
   }
   stop.signal.throwIfAborted();
   const reason = `"${title}" failed: Timed out after ${options.seconds} seconds.
-Check the network, or set a longer --timeout. If Entra ID signs in slowly, set AZURE_TOKEN_CREDENTIALS.`;
-  step.timer = setTimeout(() => end(1, reason), options.seconds * 1000);
+Check the network. The service might be busy, or sign-in slow: set --timeout or AZURE_TOKEN_CREDENTIALS.`;
+  const timeUp = () => void (step === current && end(1, reason));
+  wait(options.seconds * 1000, undefined, { signal: stop.signal }).then(timeUp, () => {});
 }
 
-/** Shows the code of a step, or only a heading if this file lacks its tags, as a bundle does. */
+/** Shows the code of a step, or only its title in a bundle, which lacks the tags. */
 function showCode(tag: string) {
-  const text = source.replaceAll("\r\n", "\n");
-  const count = text.split("\n  await startStep(").length - 2; // without the authentication, which has no number
-  const [before = "", code = ""] = text.split(new RegExp(`// <${tag}>\n([^]*?)\n\\s*// </${tag}>`));
+  const [before = "", code = ""] = source.split(`${tag}>`); // code ends with "// </"
+  const [number = 0, count] = [before, source].map((text) => text.split("\n  await startStep(").length - 2);
   const place = code && `  (${file}:${before.split("\n").length + 1})`;
-  const heading = step.number ? `Step ${step.number}${count > 0 ? ` of ${count}` : ""}: ${step.title}` : step.title;
-  const width = Math.max(80, process.stderr.columns ?? 0);
-  const cut = (line: string) => (line.length > width ? `${line.slice(0, width - 1)}…` : line);
+  const heading = code && number > 0 ? `Step ${number} of ${count}: ${step.title}` : step.title;
   if (step.number === 0) console.error(`\n${about}`);
-  console.error(`\n${styleText("bold", heading, { stream: process.stderr })}${place}\n`);
-  console.error(code.split("\n").map(cut).join("\n"));
+  console.error(`\n${styleText("bold", heading, { stream: process.stderr })}${place}\n${code.slice(0, -5).trimEnd()}`);
 }
 
-/** Ends the program within 9 seconds: prints the reason, and deletes the identities that exist. */
-async function end(exitCode: number, reason?: string) {
-  if (process.exitCode) return;
-  process.exitCode = exitCode;
-  stop.abort();
-  if (reason) console.error(reason);
-  await wait(4000, undefined, { signal: idle.signal }).catch(() => {}); // A response might contain a new ID.
-  const timeUp = wait(4800, new Error(), { ref: false });
-  const attempt = (run: () => Promise<void>) => new Promise<void>((done) => done(run())).catch((error) => error);
-  const attempts = Array.from(created.values(), attempt); // all at once; an ID that arrives meanwhile comes last
-  let deleted = 0;
-  for (const [id, deleteIdentity] of created) {
-    const error = await Promise.race([attempts.shift() ?? attempt(deleteIdentity), timeUp]);
-    if (!error || error.statusCode === 404) deleted += Number(created.delete(id));
-  }
-  const left = [...created.keys()].map(String).join(", ");
-  if (deleted > 0) console.error(`Identities deleted: ${deleted}`);
-  else if (exitCode > 0 && !left && idle.signal.aborted) console.error("No identities to delete.");
-  if (left) console.error(`Couldn't confirm that these identities were deleted: ${left}`);
-  if (!idle.signal.aborted) console.error(`"${step.title}" hasn't finished. An identity that it creates remains.`);
-  if (left) process.exitCode ||= 1;
-  if (process.exitCode) setTimeout(() => process.exit(), 100).unref(); // in case a call never finishes
+/** Makes the client note what it creates and deletes, before a step receives the result. */
+function noteIdentities(client: CommunicationIdentityClient) {
+  const { createUser, createUserAndToken, deleteUser } = client;
+  const note = (user: { communicationUserId: string }) =>
+    created.set(user.communicationUserId, () => client.deleteUser(user));
+  const create = <Result>(send: () => Promise<Result>, done: (result: Result) => unknown) => {
+    stop.signal.throwIfAborted();
+    const request = send().then((result) => (done(result), result));
+    creating.add(request);
+    return request.finally(() => creating.delete(request));
+  };
+  client.createUser = (...args) => create(createUser.bind(client, ...args), note);
+  client.createUserAndToken = (...args) => create(createUserAndToken.bind(client, ...args), ({ user }) => note(user));
+  client.deleteUser = async (user, options) => {
+    const error = await deleteUser.call(client, user, options).catch((error) => error);
+    if (!error || error.statusCode === 404) created.delete(user.communicationUserId);
+    if (error) throw error;
+  };
 }
+
+/** Ends the program within 9 seconds: prints the reason, and deletes, in three rounds, the identities that exist. */
+async function end(exitCode: number, reason?: string) {
+  if (stop.signal.aborted && process.exitCode) return;
+  process.exitCode ||= exitCode;
+  if (reason) console.error(reason);
+  setTimeout(() => process.exit(), 9000).unref(); // if a call or the output hangs
+  if (stop.signal.aborted) return;
+  stop.abort();
+  const deleted = new Set<string>();
+  for (const time of [4000, 2400, 2400]) {
+    const calls = Array.from(created, ([id, remove]) => remove().then(() => deleted.add(id)));
+    await Promise.race([Promise.allSettled([...creating, ...calls]), wait(time, undefined, { ref: false })]);
+  }
+  const left = [...created.keys()].join(", ");
+  if (left || creating.size) process.exitCode ||= 1;
+  else if (process.exitCode && !deleted.size) console.error("No known identities to delete.");
+  if (deleted.size) console.error(`Identities deleted: ${deleted.size}`);
+  if (left) console.error(`Couldn't confirm that these identities were deleted: ${left}`);
+  if (creating.size) console.error("A request hasn't finished. An identity that it creates remains.");
+  if (process.exitCode) setTimeout(() => process.exit(), creating.size ? 0 : 100).unref();
+}
+
+type SdkError = Error & Partial<AuthenticationError> & { code?: string; request?: { url: string; requestId: string } };
 
 /** Explains an error in a few lines, without secrets: what failed, and what to do. */
-function explain(error: SdkError, what = `"${step.title}"`): string {
-  const { name, message, stack = "", code = "", request, errorResponse } = error;
-  const status = (request && error.statusCode) ?? 0; // The SDK invents one for a failed sign-in.
-  const isSignIn = /Authentication|Credential/.test(name);
+function explain(error: unknown, what = `"${step.title}"`): string {
+  const { name, message, stack = "", code = "", request, statusCode = 0, errorResponse } = error as SdkError;
+  const status = request ? statusCode : 0; // The SDK invents one for a failed sign-in.
+  const isSignIn = /^\w*(Authentication|Credential)|AZURE_TOKEN/.test(`${name} ${message}`);
   const cause = errorResponse?.errorDescription ?? `${message}`;
-  const facts = [status, code].filter((fact) => fact && !cause.split(" ").includes(String(fact)));
-  const text = [...facts, cause].join(" ").replaceAll(/eyJ[\w.-]+/g, "<token>");
-  const lines = text.split(/\p{Cc}/u).map((line) => line.trim().slice(0, 300));
-  const [summary, ...details] = lines.filter(Boolean).slice(0, isSignIn ? 9 : 1);
-  const { COMMUNICATION_SERVICES_CONNECTION_STRING: withKey } = process.env;
+  const facts = [status, cause.includes(code) ? "" : code, cause].filter(Boolean);
+  const text = facts.join(" ").replaceAll(/eyJ[\w.-]+/g, "<token>");
+  const lines = text.replaceAll(/\p{Cc}+/gu, isSignIn ? "\n" : " ").split("\n");
+  const [summary, ...details] = lines.map((line) => line.trim().slice(0, 300)).slice(0, 9);
+  const az = "If you're signed in, az account get-access-token --resource https://communication.azure.com/ shows why.";
   const advice = [
-    [cause.includes("network_error"), "Check the network and proxy. If the proxy opens TLS, set NODE_EXTRA_CA_CERTS."],
+    [isSignIn && !step.number, ""],
+    [/network_error|Http status/.test(cause), "Check the proxy: set NODE_EXTRA_CA_CERTS if it opens TLS, or NO_PROXY."],
+    [cause.includes("run 'az login'"), az],
     [isSignIn, "Check the network and the sign-in. To see more causes, set AZURE_LOG_LEVEL=warning."],
-    [step.number === 0 && code === "ERR_INVALID_URL", "Check that HTTPS_PROXY, ALL_PROXY, or HTTP_PROXY is a URL."],
-    [name !== "RestError", "If you changed the code, run npx tsc to find mistakes."],
-    [code === "ERR_TLS_CERT_ALTNAME_INVALID", "The certificate is for another host: check the endpoint and proxy."],
-    [/CERT|LEAF/.test(code), "Check the clock. For a proxy or emulator, set NODE_EXTRA_CA_CERTS to a PEM file."],
+    [name !== "RestError", "If you changed the code, npx tsc finds mistakes. Otherwise, the response isn't from ACS."],
+    [/CERT|LEAF/.test(code), "Check the clock and host. For a proxy or emulator, set NODE_EXTRA_CA_CERTS (PEM file)."],
     [status === 429 || status >= 500, "Check the network, or try again later: the service might be busy."],
     [status === 0, "Check the endpoint, network, and proxy."],
     [["", "PARSE_ERROR"].includes(code), "The response isn't from ACS: check the endpoint and proxy."],
-    [withKey && status === 403, "Check the networking settings of the resource."],
-    [withKey && code === "Denied", "Check the clock, and whether the key is current and belongs to this resource."],
+    [status === 400, "If you changed the code, npx tsc finds mistakes."],
+    [process.env[keyName] && status === 403, "Check the networking settings of the resource."],
+    [process.env[keyName] && code === "Denied", "Check the clock, and that the key is current and of this resource."],
     [step.number === 1 && [401, 403].includes(status), "Assign a role, such as Contributor, or use az login --tenant."],
   ].find(([applies]) => applies)?.[1];
-  const [, line] = stack.split(`${file}:`);
+  const line = stack.split(`${file}:`).slice(1).at(-1);
   const host = request ? ` for ${new URL(request.url).host}` : "";
   const place = line && !isSignIn ? ` at ${file}:${parseInt(line)}` : "";
   const id = status && `Request ID: ${request?.requestId}`;

@@ -44,7 +44,9 @@ test.for([
 });
 
 test("no settings, empty ones, and ones in UTF-16 are explained", async ({ emulator, startProgram }) => {
-  const stderr = expect.stringMatching(/^Found no settings in the environment or in [/\w].*\.env\.\nSet one of these /);
+  const stderr = expect.stringMatching(
+    /^Found no settings in the environment or in \.env \(.*[/\w].*\.env'?\)\.\nSet one of these /,
+  );
   const result = { stderr, stdout: "", exitCode: 2 };
   expect(await startProgram({}).ended).toEqual(result);
   expect(await startProgram({ [keyName]: " " }).ended).toEqual(result);
@@ -68,7 +70,7 @@ test("settings that only the SDK rejects are explained, and nothing is sent", as
   expect(credentials).toMatchObject({ stderr: expect.stringContaining("AZURE_TOKEN_CREDENTIALS"), exitCode: 2 });
   const proxy = { HTTPS_PROXY: "http://user:UNMISTAKABLE/@127.0.0.1:8080" };
   const { stderr, exitCode } = await startProgram({ ...emulator.settings, ...proxy }).ended;
-  expect(stderr).toContain("\nCheck that HTTPS_PROXY, ALL_PROXY, or");
+  expect(stderr).toBe("Check that HTTPS_PROXY, ALL_PROXY, or HTTP_PROXY is a URL, with http://.\n");
   expect(stderr).not.toContain("UNMISTAKABLE");
   expect(exitCode).toBe(2);
   expect(emulator.requests).toEqual([]);

@@ -28,7 +28,8 @@ export function snippets(program: string): Map<string, string> {
 }
 
 /**
- * Returns the README with the current snippets and output, unless only masked parts would change.
+ * Returns the README with the current snippets and output. A block of which only masked parts would change stays as it
+ * is.
  * @param stdout What the program prints on stdout with `--step`.
  * @param stderr What it prints on stderr.
  */
@@ -36,9 +37,9 @@ export function update(readme: string, program: string, stdout: string, stderr: 
   const output = shorten(stdout);
   const [screen] = /^Step 1 of [^]*?^Press Enter.*$/m.exec(stderr) ?? [];
   const [, result] = output.trimEnd().split("\n\n"); // The first paragraph is the title.
-  const updated = readme
-    .replace(/(?<=^```ts (\w+)\n)[^]*?(?=^```$)/gm, (_old, name: string) => `${snippets(program).get(name)}\n`)
-    .replace(/(?<=^```console output\n)[^]*?(?=^```$)/m, () => output)
-    .replace(/(?<=^```console step\n)[^]*?(?=^```$)/m, () => `${screen}\n\n${result}\n`);
-  return mask(updated) === mask(readme) ? readme : updated;
+  const current = new Map([...snippets(program), ["output", output.trimEnd()], ["step", `${screen}\n\n${result}`]]);
+  return readme.replace(/(?<=^```(?:ts|console) (\w+)\n)[^]*?(?=^```$)/gm, (old, name: string) => {
+    const block = `${current.get(name)}\n`;
+    return mask(block) === mask(old) ? old : block;
+  });
 }

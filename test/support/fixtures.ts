@@ -76,7 +76,7 @@ export async function startTestEmulator() {
     /** Resolves when a request of a target arrives. */
     receives: (target: Target) => once(arrivals, target),
     /** Returns what the program has to report if it deleted all identities that it created. */
-    report: () => (created > 0 ? `Identities deleted: ${created}` : "No identities to delete."),
+    report: () => (created > 0 ? `Identities deleted: ${created}` : "No known identities to delete."),
   };
 }
 

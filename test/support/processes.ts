@@ -66,14 +66,14 @@ export function startProcess([file = "", ...args]: string[], options: StartOptio
 }
 
 /**
- * Returns a command that runs another one in a pseudo-terminal with 100 columns. To press a key, write to its stdin:
+ * Returns a command that runs another one in a pseudo-terminal. To press a key, write to its stdin:
  * "\x03" is Ctrl+C. Its exit code after a signal is 128 + n, as in a shell.
  */
 export function inTerminal(command: string[]): string[] {
   const python = `import os, pty, sys
 code = os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:]))
 sys.exit(code if code >= 0 else 128 - code)`;
-  return ["python3", "-c", python, "sh", "-c", 'stty -onlcr cols 100; exec "$@"', "sh", ...command];
+  return ["python3", "-c", python, "sh", "-c", 'stty -onlcr; exec "$@"', "sh", ...command];
 }
 
 /** Ends a process and the processes that it started. Those in a pseudo-terminal get SIGHUP when the terminal closes. */
