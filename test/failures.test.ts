@@ -47,6 +47,7 @@ const soon = { "retry-after-ms": "1" };
 // The slowest tests come first, so that the others run while they wait.
 const network = "Check the endpoint, network, and proxy.";
 const certificate = "Check the clock and host. For a proxy or emulator, set NODE_EXTRA_CA_CERTS (PEM file).";
+const changed = "If you changed the code, npx tsc finds mistakes. Otherwise, the response isn't from ACS.";
 const keyFor = (endpoint: string) => ({
   COMMUNICATION_SERVICES_CONNECTION_STRING: `endpoint=${endpoint};accesskey=${accessKey}`,
 });
@@ -59,6 +60,7 @@ const untrusted = ({ settings }: TestEmulator) => ({ ...settings, NODE_EXTRA_CA_
 const connections: [name: string, settings: (emulator: TestEmulator) => object, message: string, advice: string][] = [
   ["a reset connection", withFault(reset), " for 127.0.0.1:<n>: ECONNRESET socket hang up", network],
   ["a broken response", withFault(cutOff), " at program.mjs:<n>: PARSE_ERROR Error reading response", network],
+  ["a page with 201", withFault(htmlPage(201)), " at program.mjs:<n>: Cannot read properties of", changed],
   ["an unknown host", () => keyFor("https://No-body.invalid/"), " for no-body.invalid: getaddrinfo ENOTFOUND", network],
   ["an IPv6 address", () => keyFor("https://[::1]:1/"), " for [::<n>]:1: getaddrinfo ENOTFOUND", network],
   ["a closed port", () => keyFor("https://127.0.0.1:1/"), " for 127.0.0.1:<n>: connect ECONNREFUSED", network],
@@ -113,6 +115,7 @@ const role = "Assign a role, such as Contributor, or use az login --tenant.";
 const rejectedKey = "Check the clock, and that the key is current and of this resource.";
 const mistakes = "If you changed the code, npx tsc finds mistakes.";
 const networking = "Check the networking settings of the resource.";
+const wrongClock = "The given request could not be resolved.\nThe time difference is too great.";
 const longMessage = `Not eyJhb-Gc_9.eyJz.Q-x_1 eyJhb.x! ${"Wrong after 14003 ms.".padEnd(1000, "x")}`;
 const controls = `Wait.\x9b2J\x1b[2J\x07 ${"\x1b]x".repeat(200)}`;
 const otherFormat = { error: { code: 404, message: { text: "No route." } } };
@@ -120,6 +123,13 @@ const otherFormat = { error: { code: 404, message: { text: "No route." } } };
 const responses: [name: string, "settings" | "entraSettings", Fault, message: string, advice?: string][] = [
   ["an outage page", "settings", htmlPage(500), "500 <html>", busy],
   ["a rejected key", "settings", denied, "401 Denied by the resource provider.", rejectedKey],
+  [
+    "a wrong clock",
+    "settings",
+    error(401, "Denied", wrongClock),
+    "401 Denied The given request could not be resolved. The time difference is too great.",
+    rejectedKey,
+  ],
   ["a missing role", "entraSettings", denied, "401 Denied by the resource provider.", role],
   ["a forbidden request", "entraSettings", forbidden, "403 Forbidden No.", role],
   ["blocked access", "settings", forbidden, "403 Forbidden No.", networking],
@@ -180,6 +190,8 @@ test("an identity that the service doesn't know is neither named nor counted", a
 });
 
 const signInAdvice = "Check the network and the sign-in. To see more causes, set AZURE_LOG_LEVEL=warning.";
+const azAdvice =
+  "If you're signed in, az account get-access-token --resource https://communication.azure.com/ shows why.";
 // The full chain would also ask the managed-identity endpoint of a virtual machine, which isn't on localhost.
 const developer = { AZURE_TOKEN_CREDENTIALS: "dev" };
 
@@ -203,15 +215,21 @@ test.for([
   expect(lines.join("\n")).toContain(cause);
 });
 
-test.skipIf(!hasSignals)("a rejected sign-in is explained with its message", async ({ emulator, startProgram }) => {
-  const message = "AADSTS65002: Consent between first party application 'x' and resource 'y' must be configured.";
+// The Azure CLI ends each refusal with "az login". The SDK then shows none of its text.
+const refusals = [
+  ["with its message", "ERROR: AADSTS65002: Consent must be configured.", signInAdvice],
+  ["with a command that shows the reason", "ERROR: AADSTS65002: Consent. To sign in again: az login", azAdvice],
+] as const;
+const testRefusal = test.skipIf(!hasSignals).for(refusals);
+testRefusal("a refusal of the Azure CLI is explained %s", async ([, message, expected], { emulator, startProgram }) => {
   const az = join(emulator.folder, "az");
-  await writeFile(az, `#!/bin/sh\necho "ERROR: ${message}" >&2\necho "Sign in again." >&2\nexit 1\n`);
+  await writeFile(az, `#!/bin/sh\necho "${message}" >&2\nexit 1\n`);
   await chmod(az, 0o755);
   const settings = { ...emulator.entraSettings, ...developer, PATH: `${emulator.folder}:/bin` };
   const [, advice, ...others] = await failureOf(startProgram(settings));
-  expect(advice).toBe(signInAdvice);
-  expect(others.filter((line) => line.includes(message))).toHaveLength(1);
+  expect(advice).toBe(expected);
+  const shown = expected === azAdvice ? "Please run 'az login'" : message;
+  expect(others.filter((line) => line.includes(shown))).toHaveLength(1);
 });
 
 test("AZURE_LOG_LEVEL=warning shows no secret behind a proxy", async ({ emulator, startProgram, onTestFinished }) => {

@@ -1,6 +1,6 @@
 // Tests of the settings that the program accepts and rejects.
 
-import { copyFile, readFile, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { root } from "./support/environment.ts";
@@ -26,6 +26,7 @@ const otherName = `contains a connection string, but the program reads ${keyName
 test.for([
   ["a placeholder", keyName, `endpoint=${host}/;accesskey=<key>`, placeholders],
   ["a connection string without quotes", keyName, `endpoint=${host}/`, noKey],
+  ["a variable that a shell didn't replace", keyName, "$(CONNECTION_STRING)", wrongForm],
   ["text before a connection string", keyName, `set ${connectionString}`, wrongForm],
   ["text after a connection string", keyName, `${connectionString} # key`, wrongForm],
   ["a connection string with HTTP", keyName, connectionString.replace("https", "http"), wrongForm],
@@ -64,16 +65,35 @@ test("an unchanged .env.example, which names all settings, is explained", async 
   expect(await startProgram({}, [], { cwd: emulator.folder }).ended).toEqual({ stderr, stdout: "", exitCode: 2 });
 });
 
-test("settings that only the SDK rejects are explained, and nothing is sent", async ({ emulator, startProgram }) => {
-  const entraSettings = { ...emulator.entraSettings, [endpointName]: "https://my-resource.communication.azure.com/" };
-  const credentials = await startProgram({ ...entraSettings, AZURE_TOKEN_CREDENTIALS: "typo" }).ended;
-  expect(credentials).toMatchObject({ stderr: expect.stringContaining("AZURE_TOKEN_CREDENTIALS"), exitCode: 2 });
-  const proxy = { HTTPS_PROXY: "http://user:UNMISTAKABLE/@127.0.0.1:8080" };
-  const { stderr, exitCode } = await startProgram({ ...emulator.settings, ...proxy }).ended;
-  expect(stderr).toBe("Check that HTTPS_PROXY, ALL_PROXY, or HTTP_PROXY is a URL, with http://.\n");
-  expect(stderr).not.toContain("UNMISTAKABLE");
-  expect(exitCode).toBe(2);
+test("a wrong AZURE_TOKEN_CREDENTIALS is explained, and nothing is sent", async ({ emulator, startProgram }) => {
+  const settings = { ...emulator.entraSettings, AZURE_TOKEN_CREDENTIALS: "typo" };
+  const reason =
+    '"Authenticate the client" failed: Invalid value for AZURE_TOKEN_CREDENTIALS = typo. Valid values are ';
+  const stderr = expect.stringMatching(new RegExp(`^${reason}.*\nNo known identities to delete\\.\n$`));
+  expect(await startProgram(settings).ended).toMatchObject({ stderr, exitCode: 2 });
   expect(emulator.requests).toEqual([]);
+});
+
+test.for([
+  ["without a scheme", { HTTPS_PROXY: "proxy.contoso.com:3128" }],
+  ["with an IP address, without a scheme", { all_proxy: "10.0.0.1:3128" }],
+  ["with a slash in the password", { HTTP_PROXY: "http://user:UNMISTAKABLE/@127.0.0.1:8080" }],
+])("a proxy %s is explained, and nothing is sent", async ([, proxy], { emulator, startProgram }) => {
+  const stderr = "Check that HTTPS_PROXY, ALL_PROXY, or HTTP_PROXY is a URL, with http://.\n";
+  const result = await startProgram({ ...emulator.settings, ...(proxy as object) }).ended;
+  expect(result).toEqual({ stdout: "", stderr, exitCode: 2 });
+  expect(emulator.requests).toEqual([]);
+});
+
+test("a proxy that isn't used needs no scheme", async ({ emulator, startProgram }) => {
+  const proxies = { HTTPS_PROXY: "http://127.0.0.1:1", HTTP_PROXY: "proxy:3128", NO_PROXY: "127.0.0.1" };
+  expect(await startProgram({ ...emulator.settings, ...proxies }).ended).toMatchObject({ stderr: "", exitCode: 0 });
+});
+
+test("a .env that can't be read is explained", async ({ emulator, startProgram }) => {
+  await mkdir(join(emulator.folder, ".env"));
+  const stderr = expect.stringMatching(/^Found no settings in the environment or in \.env \(EISDIR: /);
+  expect(await startProgram({}, [], { cwd: emulator.folder }).ended).toMatchObject({ stderr, exitCode: 2 });
 });
 
 test("no settings end the program with 2, even if stderr is closed", async ({ startProgram }) => {
