@@ -106,6 +106,7 @@ credential.dispose();`;
 
 const testBrowser = test.skipIf(!browser);
 testBrowser("in a browser, two credentials share an identity", async ({ emulator, project, start }) => {
+  emulator.once("create", delay(1000)); // until the second credential is requested
   await copyCode("client.ts", project);
   const contents = `import { createCredential } from "./client.ts";
 const results = [await createCredential().catch(({ message }) => message)];
