@@ -114,7 +114,6 @@ const browser = [
 const testBrowser = test.skipIf(!browser);
 
 testBrowser("the client gets tokens of one identity in a browser", async ({ emulator, project, start }) => {
-  emulator.once("create", delay(1000)); // until the second credential is requested
   await copyCode("client.ts", project);
   const contents = `import { createCredential } from "./client.ts";
 const results = [await createCredential().catch(({ message }) => message)];
