@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import { tmpdir } from "node:os";
+import { isAbsolute } from "node:path";
 import { environmentWith } from "./environment.ts";
 
 /** The arguments that this version of Node needs to run TypeScript: none since 22.18. */
@@ -35,7 +36,7 @@ export function startProcess([file = "", ...args]: string[], options: StartOptio
   const child = spawn(file, args, {
     cwd: options.cwd ?? tmpdir(),
     env: environmentWith({ ...neutral, ...options.settings }),
-    shell: process.platform === "win32" && file !== process.execPath, // npm and npx are .cmd files on Windows.
+    shell: process.platform === "win32" && !isAbsolute(file), // npm and npx are .cmd files on Windows.
     detached: hasSignals, // Starts a process group, which can be ended as a whole.
   });
   child.stdin.on("error", () => {}); // The program might exit without reading its input.
