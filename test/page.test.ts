@@ -10,7 +10,8 @@ import { build } from "esbuild";
 import { expect } from "vitest";
 import { mask } from "./support/docs.ts";
 import { root } from "./support/environment.ts";
-import { delay, error, silence } from "./support/faults.ts";
+import { signIn } from "./emulator/authentication.ts";
+import { delay, error, respondWith, silence } from "./support/faults.ts";
 import { type Fixtures, test } from "./support/fixtures.ts";
 import { hasSignals, nodeOptions } from "./support/processes.ts";
 
@@ -64,6 +65,18 @@ test("the server gives up after 10 seconds, and leaves nothing open", async ({ e
   await once(silent.close(), "close"); // No connection is open.
   servers[0].child.kill("SIGINT");
   expect((await servers[0].ended).exitCode).toBe(hasSignals ? 0 : null);
+});
+
+test("the server survives a sign-in that fails between requests", async ({ emulator, project, start }) => {
+  emulator.once("sign-in", (respond) => {
+    const token = signIn("https://communication.azure.com", Date.now() - 3_595_000); // expires in 5 seconds
+    return respondWith(200, token)(respond);
+  });
+  emulator.always("sign-in", respondWith(400, { message: "Out of order." }));
+  const { prints, url } = await startServer(start, project, emulator.entraSettings);
+  expect((await fetch(url, signedIn)).status).toBe(200);
+  await prints("AuthenticationError");
+  expect((await fetch(url, signedIn)).status).toBe(500);
 });
 
 test("createCredential rejects with the cause, and repeats a failed refresh", async ({ project, start }) => {
