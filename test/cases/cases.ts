@@ -192,6 +192,8 @@ export const cases: Case[] = [
   ["a number as the body", "assumed", { body: "5" }, notAnObject],
   ["an array as the body", "assumed", { body: "[]" }, notAnObject],
   ["an unknown path", "assumed", { path: "/users" }, nothing],
+  ["a path of another API", "assumed", { path: "/emails:send", query: "?api-version=2023-03-31" }, nothing],
   ["a malformed path", "assumed", { path: "/%zz" }, nothing],
   ["an unknown method", "assumed", { method: "PUT" }, wrongMethod],
+  ["an unknown method, no API version", "assumed", { method: "PUT", query: "" }, wrongMethod],
 ];
