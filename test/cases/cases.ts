@@ -98,6 +98,7 @@ const thirdId = otherId.replace("0_", "1_");
 const scopes = ["chat"];
 const brief = { scopes, expiresInMinutes: 1 };
 const withToken = { createTokenWithScopes: scopes };
+const spaced = '{"createTokenWithScopes": ["chat"]}';
 const exceptMessage = "assumed, except the message";
 const noPort = "a real endpoint has no port";
 
@@ -122,12 +123,7 @@ export const cases: Case[] = [
   ["create with an empty list of scopes", "assumed", create({ createTokenWithScopes: [] }), created],
   ["create with a token", "recorded 2025: js", create(withToken), createdWithToken],
   ["create with a token for 60 minutes", "recorded", create({ ...withToken, expiresInMinutes: 60 }), createdWithToken],
-  [
-    "create, with spaces in the JSON",
-    "recorded: python",
-    { body: '{"createTokenWithScopes": ["chat"]}' },
-    createdWithToken,
-  ],
+  ["create, with spaces in the JSON", "recorded: python", { body: spaced }, createdWithToken],
   ["create for 59 minutes", "recorded 2025: net", create({ ...withToken, expiresInMinutes: 59 }), lifetime(59)],
   ["create for 1441 minutes", "recorded 2025: net", create({ ...withToken, expiresInMinutes: 1441 }), lifetime(1441)],
   ["create for 59 minutes, without scopes", "assumed", create({ expiresInMinutes: 59 }), lifetime(59)],

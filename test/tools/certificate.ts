@@ -5,12 +5,16 @@ import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { generateCertificate } from "../emulator/server.ts";
 
-const maxAge = 3 * 24 * 60 * 60_000; // milliseconds
-
 /** Returns the certificate in a file, with its key. If it's missing, damaged, or older than three days, renews it. */
 export async function keptCertificate(file: string): Promise<string> {
-  const kept = await readFile(file, "utf8").catch(() => "");
-  if (isUsable(kept)) return kept;
+  try {
+    const kept = await readFile(file, "utf8");
+    const certificate = new X509Certificate(kept);
+    const days = (Date.now() - Date.parse(certificate.validFrom)) / 86_400_000;
+    if (days >= 0 && days < 3 && certificate.checkPrivateKey(createPrivateKey(kept))) return kept;
+  } catch {
+    // It's missing or damaged.
+  }
   const certificate = await generateCertificate();
   const unfinished = `${file}.${randomUUID()}`; // Another process can do the same at this time.
   try {
@@ -21,14 +25,4 @@ export async function keptCertificate(file: string): Promise<string> {
     await rm(unfinished, { force: true }).catch(() => {}); // The folder can be read-only.
   }
   return certificate;
-}
-
-function isUsable(pem: string): boolean {
-  try {
-    const certificate = new X509Certificate(pem);
-    const age = Date.now() - Date.parse(certificate.validFrom);
-    return age >= 0 && age < maxAge && certificate.checkPrivateKey(createPrivateKey(pem));
-  } catch {
-    return false;
-  }
 }
