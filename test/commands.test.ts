@@ -92,25 +92,23 @@ test("npm run local keeps its certificate for three days, for its user alone", a
   expect(await keptCertificate(join(file, "in a file", "certificate.pem"))).toContain("BEGIN CERTIFICATE");
 });
 
-testSignal("npm run local forwards a signal, and exits with 128 and its number", async ({ project, start }) => {
-  await writeFile(join(project, "own.ts"), 'console.log("ready"); setInterval(() => {}, 1000);');
-  const command = [process.execPath, ...nodeOptions, "test/tools/local.ts", "own.ts"];
-  const { child, ended, prints } = start(command, { settings: { INIT_CWD: project }, cwd: project });
-  await prints("ready");
-  child.kill("SIGTERM");
-  expect(await ended).toMatchObject({ stderr: notice, exitCode: 143 });
+testSignal.for([
+  [[process.execPath, ...nodeOptions, "test/tools/local.ts"], "SIGTERM", 143],
+  [["npm", "run", "--silent", "local"], "SIGHUP", null], // Unlike SIGTERM, it leaves npm's shell.
+] as const)("%j on %s ends its program and removes its files", async ([command, signal, code], { project, start }) => {
+  const program = `process.once("SIGTERM", (signal) => {
+  console.log("stopped");
+  process.kill(process.pid, signal);
 });
-
-testSignal("npm run local ends its program and removes its files when npm is stopped", async ({ project, start }) => {
-  const program = `process.on("SIGTERM", () => process.exit(void console.log("stopped")));
 setInterval(() => console.log(process.cwd()), 1000);`;
   await writeFile(join(project, "own.ts"), program);
-  const { child, ended, output, prints } = start(["npm", "run", "--silent", "local", "own.ts"], { cwd: project });
+  const { child, ended, prints } = start([...command, "own.ts"], { settings: { INIT_CWD: project }, cwd: project });
   await prints("acs-identity-emulator-");
-  child.kill("SIGHUP"); // Unlike SIGTERM, it leaves npm's shell.
-  await ended; // of all processes
-  const [folder = "", ...others] = output.stdout.trim().split("\n");
+  child.kill(signal);
+  const { stdout, exitCode } = await ended; // of all processes
+  const [folder = "", ...others] = stdout.trim().split("\n");
   expect(others.at(-1)).toBe("stopped");
+  expect(exitCode).toBe(code);
   await expect(access(folder)).rejects.toThrow("ENOENT"); // It was the folder of the emulator.
 });
 

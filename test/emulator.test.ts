@@ -73,14 +73,12 @@ test.for([60, 1440])("a token for %i minutes contains identity, scopes, and time
 });
 
 test.for([
-  [0, 0, ""],
-  [123.4375, 0, ".1234375"],
-  [499.75, 0, ".49975"],
-  [500, 1, ".5"],
-  [999, 1, ".999"],
-] as const)("a token issued %s ms after a second rounds the time in its claims by %i", ([fraction, second, digits]) => {
-  const { token, expiresOn } = issueToken(oldId, ["chat"], 60, 1_800_000_000_000 + fraction);
-  expect(expiresOn).toBe(`2027-01-15T09:00:00${digits}+00:00`);
+  [0, "", 0],
+  [499.75, ".49975", 0],
+  [500.0625, ".5000625", 1],
+] as const)("a token issued %d ms after a second has this fraction, rounded in claims", ([ms, fraction, second]) => {
+  const { token, expiresOn } = issueToken(oldId, ["chat"], 60, 1_800_000_000_000 + ms);
+  expect(expiresOn).toBe(`2027-01-15T09:00:00${fraction}+00:00`);
   expect(decode(token.split(".")[1]!)).toMatchObject({ iat: 1_800_000_000 + second, exp: 1_800_003_600 + second });
 });
 
@@ -88,7 +86,7 @@ test("a later token expires later, and differs from an earlier one", () => {
   const tokens = Array.from({ length: 200 }, () => issueToken(oldId, ["chat"], 60));
   const times = tokens.map(({ expiresOn }) => expiresOn);
   expect([...new Set(times)].sort()).toEqual(times);
-  expect(new Set(tokens.map(({ token }) => token.split(".")[2])).size).toBe(200);
+  expect(new Set(tokens.map(({ token }) => token.split(".")[2])).size).toBe(tokens.length);
 });
 
 test("a body of more than 1 MiB is rejected, also without a signature", async ({ emulator }) => {

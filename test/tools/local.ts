@@ -10,21 +10,19 @@ import { startEmulator } from "../emulator/server.ts";
 import { environmentWith, programFile, root } from "../support/environment.ts";
 import { keptCertificate } from "./certificate.ts";
 
-/** Prints what is wrong with the arguments and exits with code 2. */
-function fail(reason: string): never {
-  console.error(reason);
-  process.exit(2);
-}
-
 const args = process.argv.slice(process.argv[2] === "--" ? 3 : 2); // pnpm passes it on.
-if (args[0] === "--step" && /^[^-]/.test(args[1] ?? "")) {
-  fail(`npm run step has no argument "${args[1]}". To run another program, use: npm run local -- <file>`);
-}
 const file = args[0]?.startsWith("-") ? undefined : args.shift();
 // npm changes the working directory to the root of the project.
 const program = file ? resolve(process.env.INIT_CWD ?? "", file) : programFile;
-if (!existsSync(program) && !existsSync(`${program}.ts`)) {
-  fail(`There's no file ${program}. To pass an option to the program, use: npm run local -- --timeout 5`);
+const problem = [
+  /^--step,[^-]/.test(args.join()) &&
+    `npm run step has no argument "${args[1]}". To run another program, use: npm run local -- <file>`,
+  ![program, `${program}.ts`].some(existsSync) &&
+    `There's no file ${program}. To pass an option to the program, use: npm run local -- --timeout 5`,
+].find(Boolean);
+if (problem) {
+  console.error(problem);
+  process.exit(2);
 }
 
 console.error("This runs against an emulator on this machine. No Azure resource is involved.");
