@@ -41,7 +41,7 @@ test("npm run local runs against the emulator, whatever the environment says", a
   const settings = { ...emulator.settings, ...emulator.entraSettings, DOTENV_OVERRIDE: "true", HTTPS_PROXY: proxy };
   const { stdout, stderr, exitCode } = await start(script("local"), { settings, cwd: project }).ended;
   expect(stderr).toBe(notice);
-  expect(stdout).toMatch(/\nAzure Communication Services[^]*\nDeleted the identity with ID: \S+\n$/);
+  expect(stdout).toMatch(/^Azure Communication Services[^]*\nDeleted the identity with ID: \S+\n$/);
   expect(exitCode).toBe(0);
   expect(emulator.requests).toEqual([]);
 });
