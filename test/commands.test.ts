@@ -1,15 +1,21 @@
-// Tests of npm run local, npm run step, npm run emulator, and npm run docs.
+// Tests of the scripts in package.json.
 
 import { once } from "node:events";
-import { access, readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { access, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import dotenv from "dotenv";
+import { generate } from "selfsigned";
 import { expect } from "vitest";
+import { root } from "./support/environment.ts";
 import { type Fixtures, test } from "./support/fixtures.ts";
-import { hasSignals, nodeOptions } from "./support/processes.ts";
+import { hasSignals } from "./support/processes.ts";
+import { keptCertificate } from "./tools/certificate.ts";
 
 const notice = "This runs against an emulator on this machine. No Azure resource is involved.\n";
 const testSignal = test.skipIf(!hasSignals);
+const { scripts } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
+/** Returns the command of a script, which takes less time without npm. */
+const script = (name: string): string[] => [process.execPath, ...scripts[name].split(" ").slice(1)];
 
 test("npm run docs updates the code and output in the README", async ({ project, start }) => {
   const file = join(project, "README.md");
@@ -21,19 +27,28 @@ test("npm run docs updates the code and output in the README", async ({ project,
   expect(await readFile(file, "utf8")).not.toContain("Old.\n");
 });
 
+test("npm start and npm run bench run", async ({ project: cwd, start }) => {
+  const help = start([...script("start"), "--help"], { cwd }).ended;
+  const { stdout, ...others } = await start([...script("bench"), "--only", "program", "1"], { cwd }).ended;
+  expect(stdout).toMatch(/^Node v2.*; .*\nMedians of 1 runs, .*\nprogram: \d+, \d+\.\d\d of bare \(\d+\)\n$/);
+  expect(others).toEqual({ stderr: "", exitCode: 0 });
+  expect(await help).toMatchObject({ stdout: expect.stringContaining("Usage:"), exitCode: 0 });
+});
+
 test("npm run local runs against the emulator, whatever the environment says", async ({ emulator, project, start }) => {
   const proxy = "http://127.0.0.1:9";
   await writeFile(join(project, ".env"), `HTTPS_PROXY="${proxy}"\nDOTENV_OVERRIDE=true\n`);
   const settings = { ...emulator.settings, ...emulator.entraSettings, DOTENV_OVERRIDE: "true", HTTPS_PROXY: proxy };
-  const { stdout, stderr, exitCode } = await start(["npm", "run", "local"], { settings, cwd: project }).ended;
+  const { stdout, stderr, exitCode } = await start(script("local"), { settings, cwd: project }).ended;
   expect(stderr).toBe(notice);
-  expect(stdout).toMatch(/\nAzure Communication Services[^]*\nDeleted the identity with ID: \S+\n$/);
+  expect(stdout).toMatch(/^Azure Communication Services[^]*\nDeleted the identity with ID: \S+\n$/);
   expect(exitCode).toBe(0);
   expect(emulator.requests).toEqual([]);
 });
 
 test("npm run local passes on arguments and the exit code, but no unwanted setting", async ({ project, start }) => {
-  const program = `console.error("no");
+  const program = `enum Text { No = "no" } // Node can't run this without tsx.
+console.error(Text.No);
 console.log(JSON.stringify([process.argv[2], process.cwd(), Object.keys(process.env)]));
 process.exitCode = 7;`;
   await writeFile(join(project, "own.ts"), program);
@@ -41,7 +56,7 @@ process.exitCode = 7;`;
   const others = "HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY https_proxy NODE_OPTIONS VITEST npm_config_user_agent";
   const unwanted = `${azure} ${others}`.split(" "); // each family that could redirect it, or change what it prints
   const settings = { ...Object.fromEntries(unwanted.map((name) => [name, ""])), INIT_CWD: project };
-  const command = [process.execPath, ...nodeOptions, "test/tools/local.ts", "own.ts", "--option"];
+  const command = [...script("local"), "own.ts", "--option"];
   const { stdout, stderr, exitCode } = await start(command, { settings, cwd: project }).ended;
   const [option, folder, names] = JSON.parse(stdout);
   expect(option).toBe("--option");
@@ -52,25 +67,50 @@ process.exitCode = 7;`;
   await expect(access(folder)).rejects.toThrow("ENOENT"); // It was the folder of the emulator.
 });
 
-testSignal("npm run local forwards a signal, and exits with 128 and its number", async ({ project, start }) => {
-  await writeFile(join(project, "own.ts"), 'console.log("ready"); setInterval(() => {}, 1000);');
-  const command = [process.execPath, ...nodeOptions, "test/tools/local.ts", "own.ts"];
-  const { child, ended, prints } = start(command, { settings: { INIT_CWD: project }, cwd: project });
-  await prints("ready");
-  child.kill("SIGTERM");
-  expect(await ended).toMatchObject({ stderr: notice, exitCode: 143 });
+test.for([
+  ["step", "my.ts", 'npm run step has no argument "my.ts". To run another program, use: npm run local -- <file>\n'],
+  ["local", "5", /^There's no file .*5\. To pass an option to the program, use: npm run local -- --timeout 5\n$/],
+] as const)("npm run %s with the argument %s says what to use", async ([name, arg, text], { project, start }) => {
+  const stderr = expect.stringMatching(text);
+  expect(await start([...script(name), arg], { cwd: project }).ended).toEqual({ stdout: "", stderr, exitCode: 2 });
 });
 
-testSignal("npm run local ends its program and removes its files when npm is stopped", async ({ project, start }) => {
-  const program = `process.on("SIGTERM", () => process.exit(void console.log("stopped")));
+test("npm run local keeps its certificate for three days, for its user alone", async ({ emulator }) => {
+  const folder = join(emulator.folder, "kept");
+  const file = join(folder, "certificate.pem");
+  await Promise.all([keptCertificate(file), keptCertificate(file)]); // of two processes that start at the same time
+  expect(await readdir(folder)).toEqual(["certificate.pem"]);
+  const modes = (await Promise.all([folder, file].map((path) => stat(path)))).map(({ mode }) => mode & 0o777);
+  if (hasSignals) expect(modes).toEqual([0o700, 0o600]); // not on Windows
+  for (const days of [2.9, 3.1, -1, undefined]) {
+    const notBeforeDate = new Date(Date.now() - (days ?? 0) * 86_400_000);
+    const { cert, private: key } = await generate(undefined, { keyType: "ec", notBeforeDate });
+    const saved = days ? `${cert}\n${key}` : cert; // damaged: without the key
+    await writeFile(file, saved);
+    const kept = await keptCertificate(file);
+    expect(kept === saved, `${days}`).toBe(days === 2.9);
+    expect(await readFile(file, "utf8")).toBe(kept);
+  }
+  expect(await keptCertificate(join(file, "in a file", "certificate.pem"))).toContain("BEGIN CERTIFICATE");
+});
+
+testSignal.for([
+  [script("local"), "SIGTERM", 143],
+  [["npm", "run", "--silent", "local"], "SIGHUP", null], // Unlike SIGTERM, it leaves npm's shell.
+] as const)("%j on %s ends its program and removes its files", async ([command, signal, code], { project, start }) => {
+  const program = `process.once("SIGTERM", (signal) => {
+  console.log("stopped");
+  process.kill(process.pid, signal);
+});
 setInterval(() => console.log(process.cwd()), 1000);`;
   await writeFile(join(project, "own.ts"), program);
-  const { child, ended, output, prints } = start(["npm", "run", "--silent", "local", "own.ts"], { cwd: project });
+  const { child, ended, prints } = start([...command, "own.ts"], { settings: { INIT_CWD: project }, cwd: project });
   await prints("acs-identity-emulator-");
-  child.kill("SIGTERM");
-  await ended; // of all processes
-  const [folder = "", ...others] = output.stdout.trim().split("\n");
+  child.kill(signal);
+  const { stdout, exitCode } = await ended; // of all processes
+  const [folder = "", ...others] = stdout.trim().split("\n");
   expect(others.at(-1)).toBe("stopped");
+  expect(exitCode).toBe(code);
   await expect(access(folder)).rejects.toThrow("ENOENT"); // It was the folder of the emulator.
 });
 
@@ -89,19 +129,27 @@ async function startEmulatorCommand(start: Fixtures["start"], command: string[],
 test("npm run emulator prints settings, and logs requests and errors", async ({ bundles, start, startProgram }) => {
   const emulator = await startEmulatorCommand(start, [process.execPath, bundles.emulator]);
   const { child, ended, prints, settings, entraSettings, powerShell } = emulator;
-  const { NODE_EXTRA_CA_CERTS } = settings;
+  const { NODE_EXTRA_CA_CERTS, NO_PROXY } = settings;
   expect({ ...entraSettings, ...settings }).toMatchObject(powerShell);
-  expect(Object.keys(powerShell)).toHaveLength(5);
+  expect(Object.keys(powerShell)).toHaveLength(7);
   expect(entraSettings).toMatchObject({ REQUESTS_CA_BUNDLE: NODE_EXTRA_CA_CERTS, SSL_CERT_FILE: NODE_EXTRA_CA_CERTS });
-  for (const kind of [settings, { ...entraSettings, NODE_EXTRA_CA_CERTS }]) {
-    expect(await startProgram(kind).ended).toMatchObject({ stderr: "", exitCode: 0 });
+  const readable = [dirname(NODE_EXTRA_CA_CERTS!), NODE_EXTRA_CA_CERTS!].map(
+    async (path) => (await stat(path)).mode & 0o5,
+  );
+  if (hasSignals) expect(await Promise.all(readable)).toEqual([0o5, 0o4]); // for other users; not on Windows
+  const id = "00000000-0000-0000-0000-000000000000";
+  const servicePrincipal = { AZURE_CLIENT_ID: id, AZURE_CLIENT_SECRET: "left", AZURE_TENANT_ID: id };
+  const left = { HTTPS_PROXY: "http://127.0.0.1:9", ...servicePrincipal };
+  for (const kind of [settings, { ...entraSettings, NODE_EXTRA_CA_CERTS, NO_PROXY }]) {
+    expect(await startProgram({ ...left, ...kind }).ended).toMatchObject({ stderr: "", exitCode: 0 });
   }
   const { href, host } = new URL(entraSettings.COMMUNICATION_SERVICES_ENDPOINT!);
   for (const url of [href, href, `http://${host}`]) await expect(fetch(url)).rejects.toThrow();
   await prints("A connection failed (ERR_SSL_HTTP_REQUEST). Does the client trust the certificate, and use HTTPS?\n");
   child.kill("SIGINT");
   const { stdout, stderr, exitCode } = await ended;
-  expect(stdout).toMatch(/^export COMMUNICATION_SERVICES_CONNECTION_STRING=".+"\nexport NODE_EXTRA_CA_CERTS=".+"\n$/);
+  const connection = 'export COMMUNICATION_SERVICES_CONNECTION_STRING=".+"';
+  expect(stdout).toMatch(RegExp(`^export NO_PROXY="127.0.0.1"\n${connection}\nexport NODE_EXTRA_CA_CERTS=".+"\n$`));
   expect(stderr).toMatch(/^POST \/identities 201 \d+\.\d ms$/m);
   expect(stderr.match(/(?<=^A connection failed ).*?\)/gm)).toEqual(["(ECONNRESET)", "(ERR_SSL_HTTP_REQUEST)"]);
   expect(exitCode).toBe(hasSignals ? 0 : null);
@@ -114,17 +162,21 @@ testSignal("npm run emulator removes its files and stops when npm is stopped", a
   await expect(access(settings.NODE_EXTRA_CA_CERTS!)).rejects.toThrow("ENOENT");
 });
 
-testSignal("a background emulator survives its shell and a hangup", async ({ bundles, start, startProgram }) => {
-  const command = ["sh", "-c", '"$0" "$1" & read line', process.execPath, bundles.emulator];
-  const { child, ended, settings } = await startEmulatorCommand(start, command);
-  child.stdin.end("\n");
-  await once(child, "exit");
-  process.kill(-child.pid!, "SIGHUP");
-  expect(await startProgram(settings).ended).toMatchObject({ stderr: "", exitCode: 0 });
-  process.kill(-child.pid!, "SIGTERM");
-  await ended;
-  await expect(access(settings.NODE_EXTRA_CA_CERTS!)).rejects.toThrow("ENOENT");
-});
+testSignal(
+  "a background emulator survives its shell, a hangup, and a closed stderr",
+  async ({ bundles, start, startProgram }) => {
+    const command = ["sh", "-c", '"$0" "$1" & read line', process.execPath, bundles.emulator];
+    const { child, ended, settings } = await startEmulatorCommand(start, command);
+    child.stdin.end("\n");
+    await once(child, "exit");
+    process.kill(-child.pid!, "SIGHUP");
+    child.stderr.destroy();
+    expect(await startProgram(settings).ended).toMatchObject({ stderr: "", exitCode: 0 });
+    process.kill(-child.pid!, "SIGTERM");
+    await ended;
+    await expect(access(settings.NODE_EXTRA_CA_CERTS!)).rejects.toThrow("ENOENT");
+  },
+);
 
 testSignal("the page's commands start an emulator, or end with 1", async ({ bundles, project, start }) => {
   const page = await readFile(join(project, "test", "emulator", "README.md"), "utf8");
@@ -139,7 +191,9 @@ testSignal("the page's commands start an emulator, or end with 1", async ({ bund
 
 test("an emulator whose port is in use or invalid says so", async ({ bundles, emulator, start }) => {
   const { port } = new URL(emulator.endpoint);
-  const startAt = (port: string) => start([process.execPath, bundles.emulator, "--port", port]).ended;
-  expect(await startAt(port)).toEqual({ stdout: "", stderr: `Port ${port} is in use.\n`, exitCode: 2 });
-  expect(await startAt("65536")).toMatchObject({ stderr: expect.stringMatching(/^Usage: /), exitCode: 2 });
+  const startWith = (...args: string[]) => start([process.execPath, bundles.emulator, ...args]).ended;
+  const inUse = { stdout: "", stderr: `Port ${port} is in use.\n`, exitCode: 2 };
+  expect(await startWith("--", "--port", port)).toEqual(inUse); // as with pnpm
+  expect(await startWith(port)).toEqual(inUse);
+  expect(await startWith("65536")).toMatchObject({ stderr: expect.stringMatching(/^Usage: /), exitCode: 2 });
 });

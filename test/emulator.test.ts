@@ -72,12 +72,28 @@ test.for([60, 1440])("a token for %i minutes contains identity, scopes, and time
   expect(Buffer.from(signature, "base64url")).toHaveLength(256); // as with RSA and 2048 bits
 });
 
-test.for([0, 999])("a token issued %i ms after a second rounds the time down", (fraction) => {
-  const { token, expiresOn } = issueToken(oldId, ["chat"], 60, 1_800_000_000_000 + fraction);
-  const { iat, exp } = decode(token.split(".")[1]!);
-  expect({ iat, exp }).toEqual({ iat: 1_800_000_000, exp: 1_800_003_600 });
-  expect(Math.round(Date.parse(expiresOn) / 1000)).toBe(exp); // [inferred]
-  expect(issueToken(oldId, ["chat"], 60, 1_800_000_000_000).token).not.toBe(token); // although it's the same second
+test.for([
+  [0, "", 0],
+  [499.75, ".49975", 0],
+  [500.0625, ".5000625", 1],
+] as const)("a token issued %d ms after a second has this fraction, rounded in claims", ([ms, fraction, second]) => {
+  const { token, expiresOn } = issueToken(oldId, ["chat"], 60, 1_800_000_000_000 + ms);
+  expect(expiresOn).toBe(`2027-01-15T09:00:00${fraction}+00:00`);
+  expect(decode(token.split(".")[1]!)).toMatchObject({ iat: 1_800_000_000 + second, exp: 1_800_003_600 + second });
+});
+
+test("a later token expires later, and differs from an earlier one", () => {
+  const tokens = Array.from({ length: 200 }, () => issueToken(oldId, ["chat"], 60));
+  const times = tokens.map(({ expiresOn }) => expiresOn);
+  expect([...new Set(times)].sort()).toEqual(times);
+  expect(new Set(tokens.map(({ token }) => token.split(".")[2])).size).toBe(tokens.length);
+});
+
+test("a body of more than 1 MiB is rejected, also without a signature", async ({ emulator }) => {
+  const body = " ".repeat(1024 * 1024);
+  expect(await sendRequest(emulator.resource, { body })).toMatchObject({ status: 400 }); // It isn't JSON.
+  const response = await sendRequest(emulator.resource, { body: `${body} `, headers: { authorization: "" } });
+  expect(response).toMatchObject({ status: 413, headers: { connection: "close" } });
 });
 
 test("a token of Microsoft Entra ID is valid for an hour, for the audience of the service", async ({ emulator }) => {

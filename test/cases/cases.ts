@@ -98,6 +98,7 @@ const thirdId = otherId.replace("0_", "1_");
 const scopes = ["chat"];
 const brief = { scopes, expiresInMinutes: 1 };
 const withToken = { createTokenWithScopes: scopes };
+const spaced = '{"createTokenWithScopes": ["chat"]}';
 const exceptMessage = "assumed, except the message";
 const noPort = "a real endpoint has no port";
 
@@ -122,12 +123,7 @@ export const cases: Case[] = [
   ["create with an empty list of scopes", "assumed", create({ createTokenWithScopes: [] }), created],
   ["create with a token", "recorded 2025: js", create(withToken), createdWithToken],
   ["create with a token for 60 minutes", "recorded", create({ ...withToken, expiresInMinutes: 60 }), createdWithToken],
-  [
-    "create, with spaces in the JSON",
-    "recorded: python",
-    { body: '{"createTokenWithScopes": ["chat"]}' },
-    createdWithToken,
-  ],
+  ["create, with spaces in the JSON", "recorded: python", { body: spaced }, createdWithToken],
   ["create for 59 minutes", "recorded 2025: net", create({ ...withToken, expiresInMinutes: 59 }), lifetime(59)],
   ["create for 1441 minutes", "recorded 2025: net", create({ ...withToken, expiresInMinutes: 1441 }), lifetime(1441)],
   ["create for 59 minutes, without scopes", "assumed", create({ expiresInMinutes: 59 }), lifetime(59)],
@@ -192,6 +188,8 @@ export const cases: Case[] = [
   ["a number as the body", "assumed", { body: "5" }, notAnObject],
   ["an array as the body", "assumed", { body: "[]" }, notAnObject],
   ["an unknown path", "assumed", { path: "/users" }, nothing],
+  ["a path of another API", "assumed", { path: "/emails:send", query: "?api-version=2023-03-31" }, nothing],
   ["a malformed path", "assumed", { path: "/%zz" }, nothing],
   ["an unknown method", "assumed", { method: "PUT" }, wrongMethod],
+  ["an unknown method, no API version", "assumed", { method: "PUT", query: "" }, wrongMethod],
 ];

@@ -1,5 +1,6 @@
-// Runs the emulator until Ctrl+C: npm run emulator [-- --port <number>]
+// Runs the emulator until Ctrl+C: npm run emulator [<port>]
 
+import { chmod } from "node:fs/promises";
 import { isatty } from "node:tty";
 import { parseArgs } from "node:util";
 import { whenNpmEnds } from "./parent.ts";
@@ -12,15 +13,20 @@ function fail(reason: string): never {
 }
 
 function readPort(): number {
+  const args = process.argv.slice(process.argv[2] === "--" ? 3 : 2); // pnpm passes it on.
   try {
-    const { port } = parseArgs({ options: { port: { type: "string", default: "0" } } }).values;
-    if (/^\d{1,5}$/.test(port) && Number(port) < 65_536) return Number(port);
+    // Without "--", npm keeps the option for itself and passes on the number.
+    const { values, positionals } = parseArgs({ args, options: { port: { type: "string" } }, allowPositionals: true });
+    const { port = positionals.shift() ?? "0" } = values;
+    if (/^\d{1,5}$/.test(port) && Number(port) < 65_536 && positionals.length === 0) return Number(port);
   } catch {
     // Any other invalid argument gets the same message.
   }
-  return fail("Usage: npm run emulator [-- --port <0-65535>]");
+  return fail("Usage: npm run emulator [<port>], with a port from 0 to 65535. 0, the default, picks a free one.");
 }
 
+// The reader can close its end at any time.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 const reported = new Set<string>(); // error codes
 const port = readPort();
 const emulator = await startEmulator({
@@ -47,8 +53,9 @@ for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, stop);
 const hasTerminal = [0, 1, 2].some(isatty);
 process.on("SIGHUP", () => hasTerminal && stop());
 whenNpmEnds(stop);
-// The reader can close its end at any time.
-for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+// Other users, such as that of a container, can read the certificate. The key is only in memory.
+await chmod(emulator.folder, 0o755);
+await chmod(emulator.certificateFile, 0o644);
 
 /** Formats environment variables for a shell, one per line, with a prefix. On Windows, Node accepts forward slashes. */
 function format(settings: object, prefix: string): string {
@@ -56,7 +63,10 @@ function format(settings: object, prefix: string): string {
   return lines.join("\n");
 }
 
-const { NODE_EXTRA_CA_CERTS: certificate, ...entraSettings } = emulator.entraSettings;
+// What is left in the shell of the client doesn't win: the variables of a proxy, and those of a service principal.
+const settings = { NO_PROXY: "127.0.0.1", ...emulator.settings };
+const { NODE_EXTRA_CA_CERTS: certificate, ...entra } = emulator.entraSettings;
+const entraSettings = { ...entra, AZURE_TOKEN_CREDENTIALS: "ManagedIdentityCredential" };
 const trustStore = `${emulator.folder}/acs.p12`.replaceAll("\\", "/");
 console.error(`
 For Microsoft Entra ID, paste these instead of the connection string (they emulate a managed identity):
@@ -75,8 +85,8 @@ Clients in Java trust it with a trust store and two options of the java command:
 
 The emulator accepts requests until Ctrl+C. Its access key is public; it generates a new certificate on each run.
 In PowerShell, paste these lines into the shell of your client:
-${format(emulator.settings, "  $env:")}
-In any other shell, paste the following lines. In a .env file, only the first of them works: Node reads
+${format(settings, "  $env:")}
+In any other shell, paste the following lines. In a .env file, the last of them has no effect: Node reads
 NODE_EXTRA_CA_CERTS only from the environment.
 `);
-console.log(format(emulator.settings, "export "));
+console.log(format(settings, "export "));

@@ -1,6 +1,6 @@
 // Serves an ACS resource over HTTPS, on the loopback interface only.
 
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomBytes, randomUUID, X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -8,19 +8,29 @@ import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo, Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buffer } from "node:stream/consumers";
-import { generate as generateCertificate } from "selfsigned";
 import { accessKey, authenticate, signIn } from "./authentication.ts";
-import type { Request, Response } from "./messages.ts";
+import { rejection, type Request, type Response } from "./messages.ts";
 import { Service } from "./service.ts";
 
-// Shared by all emulators of a process. With this name, the certificate is also for 127.0.0.1.
-const localhost = [{ name: "commonName", value: "localhost" }];
-const certificate = generateCertificate(localhost, { keyType: "ec", algorithm: "sha256" });
+const bodyLimit = 1024 * 1024; // bytes [assumed]
+const tooLarge = rejection(413, "PayloadTooLarge", "The request body is larger than 1 MiB."); // [assumed]
+tooLarge.headers.Connection = "close";
+
+let newCertificate: Promise<string> | undefined; // shared by all emulators of a process
+
+/** Generates a certificate for 127.0.0.1, valid for a year. Returns it in PEM format, followed by its private key. */
+export async function generateCertificate(): Promise<string> {
+  const selfsigned = (await import("selfsigned")).default; // Loading it takes time.
+  const localhost = [{ name: "commonName", value: "localhost" }]; // With this name, it's also for 127.0.0.1.
+  const { cert, private: key } = await selfsigned.generate(localhost, { keyType: "ec", algorithm: "sha256" });
+  return `${cert}\n${key}`;
+}
 
 export interface EmulatorOptions {
   /** The port; 0, the default, picks a free one. */
   port?: number;
+  /** A certificate with its private key; by default, a new one, which is kept only in memory. */
+  certificate?: string;
   /**
    * Returns the response to a request, or undefined to close the connection without a response.
    * @param respond Carries out the operation and returns the emulator's response.
@@ -41,9 +51,10 @@ export async function startEmulator(options: EmulatorOptions = {}) {
 
   async function serve(incoming: IncomingMessage, outgoing: ServerResponse) {
     const started = performance.now();
-    const request = toRequest(incoming, await buffer(incoming));
+    const body = await readBody(incoming);
+    const request = toRequest(incoming, body);
     const respond = () => {
-      const response = authenticate(request) ?? service.respond(request);
+      const response = body ? (authenticate(request) ?? service.respond(request)) : tooLarge;
       return withCommonHeaders(response, request, performance.now() - started);
     };
     sendResponse(outgoing, await intercept(respond, request));
@@ -57,10 +68,10 @@ export async function startEmulator(options: EmulatorOptions = {}) {
     sendResponse(outgoing, await intercept(respond));
   }
 
-  const { private: key, cert } = await certificate;
+  const cert = options.certificate ?? (await (newCertificate ??= generateCertificate()));
   // If a client disconnects or the emulator has a bug, only this connection ends.
   // Without a time limit for idle connections, Node doesn't send `Keep-Alive`, nor does the service.
-  const httpsServer = createHttpsServer({ key, cert, keepAliveTimeout: 0 }, (request, response) => {
+  const httpsServer = createHttpsServer({ key: cert, cert, keepAliveTimeout: 0 }, (request, response) => {
     serve(request, response).catch(() => response.destroy());
   });
   httpsServer.on("tlsClientError", onClientError);
@@ -77,7 +88,7 @@ export async function startEmulator(options: EmulatorOptions = {}) {
   const signInEndpoint = `http://127.0.0.1:${await listen(signInServer, 0)}/token`;
   const folder = await mkdtemp(join(tmpdir(), "acs-identity-emulator-"));
   const certificateFile = join(folder, "certificate.pem");
-  await writeFile(certificateFile, cert);
+  await writeFile(certificateFile, new X509Certificate(cert).toString()); // without the key
 
   return {
     identities: service.identities as ReadonlyMap<string, number>,
@@ -106,6 +117,14 @@ export async function startEmulator(options: EmulatorOptions = {}) {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Reads a body, and returns undefined for one over the limit, which it reads to its end without keeping it. */
+async function readBody(incoming: IncomingMessage): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of incoming) if ((size += chunk.length) <= bodyLimit) chunks.push(chunk);
+  return size <= bodyLimit ? Buffer.concat(chunks) : undefined;
 }
 
 function toRequest({ method = "", url = "", headers }: IncomingMessage, body: Buffer = Buffer.alloc(0)): Request {

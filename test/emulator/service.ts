@@ -47,19 +47,18 @@ export class Service {
 
   /** Returns the response to a request that has been authenticated. */
   respond(request: Request): Response {
-    const path = request.path;
+    // Clients of other APIs send other versions, too, so the path comes first. [assumed]
+    const { operation, id, isKnown } = route(request);
+    if (!isKnown) return failure(404, "NotFound", "There is nothing at this path."); // [assumed]
+    if (!operation) return failure(405, "MethodNotAllowed", "The method is not allowed for this path."); // [assumed]
     const version = new URLSearchParams(request.query).get("api-version");
     // [assumed]
     if (!version) return failure(400, "ApiVersionUnspecified", "An API version is required, but was not specified.");
     // [reported]
     if (!supportedVersions.includes(version)) {
-      const resource = `The HTTP resource that matches the request URI 'https://${request.headers.host}${path}'`;
+      const resource = `The HTTP resource that matches the request URI 'https://${request.headers.host}${request.path}'`;
       return failure(400, "UnsupportedApiVersion", `${resource} does not support the API version '${version}'.`);
     }
-
-    const { operation, id, isKnown } = route(request);
-    if (!isKnown) return failure(404, "NotFound", "There is nothing at this path."); // [assumed]
-    if (!operation) return failure(405, "MethodNotAllowed", "The method is not allowed for this path."); // [assumed]
     const fields = parseObject(request.body.toString());
     if (!fields) return rejection(400, "ValidationError", "The request body is not a JSON object."); // [assumed]
     if (operation === "create") return this.#createIdentity(fields);

@@ -1,34 +1,58 @@
-// Benchmarks the program, as a whole process, against one that only makes the same calls: npm run bench
+// Benchmarks the program against one that only makes the same calls, and the commands that start it, if given a folder
+// also against another checkout of the project: npm run bench [-- [--only <part of a name>] [<runs>] [<folder>]]
 
-import { spawn, type SpawnOptions } from "node:child_process";
-import { once } from "node:events";
-import { join } from "node:path";
+import { arch, cpus, release, type } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
 import { startEmulator } from "../emulator/server.ts";
-import { environmentWith, programFile } from "../support/environment.ts";
+import { root } from "../support/environment.ts";
+import { endProcess, hasSignals, nodeOptions, type StartOptions, startProcess } from "../support/processes.ts";
 
-const runs = 21;
+const { values, positionals } = parseArgs({ options: { only: { type: "string" } }, allowPositionals: true });
+const runs = Number(positionals.find((arg) => /^[1-9]\d*$/.test(arg)) ?? 21);
+const other = positionals.find((arg) => !/^\d+$/.test(arg));
 const emulator = await startEmulator();
-const env = environmentWith(emulator.settings);
-const options: SpawnOptions = { cwd: emulator.folder, env, stdio: ["ignore", "ignore", "inherit"] };
-const programs = [programFile, join(import.meta.dirname, "bench", "bare.ts")];
-const times = programs.map((): number[] => []);
+const rows: { name: string; source: string; run: () => Promise<number>; times: number[] }[] = [];
 
-/** Runs a program once, with tsx, and returns its duration in milliseconds. */
-async function time(program: string): Promise<number> {
-  const started = performance.now();
-  const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), program], options);
-  const [exitCode] = await once(child, "exit");
-  if (exitCode !== 0) throw new Error(`${program} ended with ${exitCode}.`);
-  return performance.now() - started;
+/** Adds a command to measure, which runs to its end or until it prints a text. */
+function add(name: string, source: string, command: string[], options: StartOptions, text?: string) {
+  const run = async () => {
+    const started = performance.now();
+    const { child, ended, prints } = startProcess(command, { ...options, input: null });
+    if (text) await prints(text);
+    else if ((await ended).exitCode !== 0) throw new Error(`${name} failed: ${(await ended).stderr}`);
+    const duration = performance.now() - started;
+    if (text && hasSignals)
+      process.kill(-child.pid!, "SIGTERM"); // so that it removes its files
+    else if (text) endProcess(child);
+    await ended;
+    return duration;
+  };
+  if (name.includes(values.only ?? "")) rows.push({ name, source, run, times: [] });
 }
 
-for (const program of programs) await time(program); // to warm up
-// The programs take turns, so that background load affects both.
-for (let run = 0; run < runs; run++) {
-  for (const [index, program] of programs.entries()) times[index]!.push(await time(program));
+const direct = { cwd: emulator.folder, settings: emulator.settings };
+const node = [process.execPath, ...nodeOptions];
+add("program", "bare", [...node, join(import.meta.dirname, "bench", "bare.ts")], direct);
+for (const source of other ? [other, ""] : [""]) {
+  const cwd = source ? resolve(process.env.INIT_CWD ?? "", source) : root;
+  add("program", source, [...node, join(cwd, "issue-access-tokens.ts")], direct);
+  add("npm run local", source, ["npm", "run", "local"], { cwd });
+  add("npm run step", source, ["npm", "run", "step"], { cwd }, "Press Enter");
+  add("npm run emulator", source, ["npm", "run", "emulator"], { cwd }, "export NODE_EXTRA_CA_CERTS");
 }
+// The commands take turns, so that background load affects all of them.
+for (let run = 0; run < runs; run++) for (const row of rows) row.times.push(await row.run());
 await emulator.stop();
 
-const [program = 0, bare = 0] = times.map((values) => values.sort((a, b) => a - b)[(runs - 1) / 2]);
-console.log(`Node ${process.version}, medians of ${runs} runs`);
-console.log(`program / bare: ${program.toFixed(0)} ms / ${bare.toFixed(0)} ms = ${(program / bare).toFixed(2)}`);
+console.log(`Node ${process.version}; ${type()} ${release()} ${arch()}; ${cpus().length} × ${cpus()[0]?.model}`);
+console.log(`Medians of ${runs} runs, in milliseconds:`);
+const median = (times: number[]) => times.sort((a, b) => a - b)[Math.floor(runs / 2)]!;
+for (const { name, times } of rows.filter(({ source }) => !source)) {
+  const comparisons = rows
+    .filter((row) => row.name === name && row.source)
+    .map(({ source, times: others }) => {
+      return `, ${(median(times) / median(others)).toFixed(2)} of ${source} (${median(others).toFixed(0)})`;
+    });
+  console.log(`${name}: ${median(times).toFixed(0)}${comparisons.join("")}`);
+}
