@@ -41,7 +41,8 @@ test("the texts name the exit codes and options of the program", () => {
   expect(find(readme, /^- \*\*([\d, or]+):\*\*/gm)).toEqual(["0", "1", "2", "130, 143, or 129"]);
   expect(readme).toContain("Interrupted by Ctrl+C, SIGTERM, or SIGHUP.");
   expect(find(usage, /--\w+/g)).toEqual(["--step", "--timeout", "--help"]);
-  const options = "--step --timeout --port --silent --min-release-age --workspaces --env-file --import --only --omit --cookie";
+  const options =
+    "--step --timeout --port --silent --min-release-age --workspaces --env-file --import --only --omit --cookie";
   const azureCli = "--name --role --scopes --assignee --scope --resource";
   expect(`${options} ${azureCli}`.split(" ")).toEqual(expect.arrayContaining(find(pages, /(?<![\w-])--[a-z][\w-]+/g)));
   expect(find(program, /\{ (tokenExpiresIn\w+): \d+ \}/g)).toEqual(["tokenExpiresInMinutes"]);
