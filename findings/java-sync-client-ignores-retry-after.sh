@@ -4,11 +4,11 @@
 # Versions: azure-communication-identity 1.4.10 with azure-core 1.43.0, which it brings along; with azure-core 1.57.0,
 # named in the pom, both obey.
 #
-# The service answers two creates with 429 and "Retry-After: 4". Both clients come from the same builder and the same
+# The service responds to two creates with 429 and "Retry-After: 4". Both clients come from the same builder and the same
 # pipeline, so one would expect each of them to wait 4 seconds, twice.
 #
 # The synchronous path works out that wait, logs it, and then sleeps for its own: the four tries of a call are over
-# after about 6 seconds, all within the 30 seconds for which the service counts. Who issues many tokens at once gets a
+# after about 6 seconds, all within the 30 seconds for which the service counts. With many tokens at once, you get a
 # 429 as an exception, although the service said when to come back, and the logged duration tells the opposite.
 set -eu
 work=$(mktemp -d)

@@ -9,7 +9,7 @@
 # sends {"rawId": "8:orgid:u", "cloud": "dod"}, two clouds in one participant, and compares the user unequal to the
 # one that was parsed from 8:dod:u. The enumeration itself is sent as "DOD", and the chat package, whose
 # documentation names it, doesn't export it.
-# Whoever keeps identifiers of both kinds stores raw IDs and parses them with identifier_from_raw_id.
+# If you keep identifiers of both kinds, store raw IDs, and parse them with identifier_from_raw_id.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

@@ -4,7 +4,7 @@
 # Versions: azure-communication-identity 1.5.0, azure-communication-chat 1.3.0. In identity 1.3.1, the comparison with
 # a string raises an AttributeError.
 #
-# Whoever issues tokens keeps a mapping of identities to users. One would expect that users[client.create_user()]
+# An application that issues tokens maps identities to users. One would expect that users[client.create_user()]
 # works: Python's objects are hashable unless they can change, Java's identifiers are hashable, and JavaScript's are
 # plain objects. Python's classes define __eq__ without __hash__, so each identifier, whatever its kind, is
 # unhashable: no dictionary, no set, no functools.cache. Equality, on the other hand, compares raw IDs alone: an

@@ -9,9 +9,9 @@
 # - A call that must not be traced is traced from its retry on: one span without a parent, and a traceparent header.
 # - A call that is traced alone has a span for the try that failed and none for the one that succeeded. The second
 #   try carries the first one's traceparent, and OpenTelemetry logs "Failed to detach context" with a stack trace.
-# - A call that is logged alone (logging_enable=True) logs the try that failed. The answer that issued the identity
+# - A call that is logged alone (logging_enable=True) logs the try that failed. The response that issued the identity
 #   is missing.
-# So whoever looks for what happened to a token during an outage sees the failures only. Set these options for the
+# So a search for what happened to a token during an outage finds only the failures. Set these options for the
 # whole client or process: settings.tracing_enabled, and logging_enable in the client's constructor.
 set -eu
 dir=$(mktemp -d)

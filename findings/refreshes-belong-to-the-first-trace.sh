@@ -4,7 +4,7 @@
 #
 # Versions: @azure/communication-common 2.4.2, @opentelemetry/sdk-trace-node 2.12.0.
 #
-# A server makes an AzureCommunicationTokenCredential with refreshProactively while it answers GET /first. One would
+# A server makes an AzureCommunicationTokenCredential with refreshProactively while it handles GET /first. One would
 # expect that a refresh, which a timer starts later, is a trace of its own. The timer is set while that request is
 # active and each refresh sets the next timer, so OpenTelemetry's context passes from one to the next: with tokens
 # for a day, the refreshes of all later days are children of a span that ended on the first one. A trace backend

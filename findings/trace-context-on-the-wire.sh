@@ -12,7 +12,7 @@
 # - Python uses these propagators: the e-mail address reaches Microsoft's service, in clear text, with each request.
 # - JavaScript always uses a traceparent propagator of its own: no baggage, whatever is configured. Where the trace
 #   isn't sampled, it sends no header at all, so that the next hop starts a trace of its own and decides again.
-# Whoever issues tokens in Python keeps personal data out of the baggage, or configures tracecontext alone
+# If you issue tokens in Python, keep personal data out of the baggage, or configure tracecontext alone
 # (OTEL_PROPAGATORS=tracecontext).
 set -eu
 dir=$(mktemp -d)

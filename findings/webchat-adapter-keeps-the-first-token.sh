@@ -7,11 +7,11 @@
 # refreshes itself, and expect that the token isn't looked at any more. Yet with enableLeaveThreadOnWindowClosed, the
 # request that leaves the thread when the window closes isn't made by the ChatClient. It carries the token of the
 # start as it is, so that in a window that has been open for longer than the token lives, it arrives with a token
-# that has ended, and nobody sees the answer. The request also has an api-version of 2020 (the chat client 1.6.0 sends
+# that has expired, and nobody sees the response. The request also has an api-version of 2020 (the chat client 1.6.0 sends
 # 2025-03-15), and two slashes where the endpoint ends with one, as it does in a connection string.
 # The token can't be left out either: without one, the adapter makes a credential of it all the same, reports an
 # error, never opens, and leaves an unhandled rejection that names "chatClient" instead of the token.
-# Whoever issues tokens for it lets them live as long as a window may stay open, or removes participants on a server.
+# Issue tokens for it that are valid for as long as a window might stay open, or remove participants on a server.
 set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
