@@ -4,7 +4,7 @@
 # Versions: azure-communication-identity 1.4.10 with azure-core 1.43.0, which it brings along; with azure-core 1.57.0,
 # named in the pom, both obey.
 #
-# The service responds to two creates with 429 and "Retry-After: 4". Both clients come from the same builder and the same
+# The service rejects two creates with 429 and "Retry-After: 4". Both clients come from the same builder and the same
 # pipeline, so one would expect each of them to wait 4 seconds, twice.
 #
 # The synchronous path works out that wait, logs it, and then sleeps for its own: the four tries of a call are over

@@ -7,7 +7,7 @@
 # refreshes itself, and expect that the token isn't looked at any more. Yet with enableLeaveThreadOnWindowClosed, the
 # request that leaves the thread when the window closes isn't made by the ChatClient. It carries the token of the
 # start as it is, so that in a window that has been open for longer than the token lives, it arrives with a token
-# that has expired, and nobody sees the response. The request also has an api-version of 2020 (the chat client 1.6.0 sends
+# that has expired, and nobody notices. The request also has an api-version of 2020 (the chat client 1.6.0 sends
 # 2025-03-15), and two slashes where the endpoint ends with one, as it does in a connection string.
 # The token can't be left out either: without one, the adapter makes a credential of it all the same, reports an
 # error, never opens, and leaves an unhandled rejection that names "chatClient" instead of the token.
