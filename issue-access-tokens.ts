@@ -56,7 +56,7 @@ try {
     ? new CommunicationIdentityClient(connectionString)
     : new CommunicationIdentityClient(endpoint, new (await import("@azure/identity")).DefaultAzureCredential());
   // </authenticate_client>
-  noteIdentities(client);
+  noteIdentities(client); // The program deletes them when it ends.
 
   await startStep("Create an identity", "create_identity");
   // <create_identity>
