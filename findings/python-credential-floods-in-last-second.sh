@@ -60,6 +60,6 @@ read -r python_before python_last <<<"$(venv/bin/python try.py)"
 read -r js_before js_last <<<"$(node try.mjs)"
 echo "Python:     $python_before refreshes, then $python_last in the last second"
 echo "JavaScript: $js_before refreshes, then $js_last in the last second"
-test "$python_before" -le 4 && test "$python_last" -ge 40 && test $((js_before + js_last)) -le 20 ||
-  { echo "This has changed: Python refreshed 40 times and more in the last second."
-    echo "JavaScript refreshed 20 times at most in all."; exit 1; }
+# A busy machine has time for fewer refreshes in this second, but still for more than JavaScript's.
+test "$python_before" -le 4 && test "$python_last" -gt $((2 * js_last)) && test "$js_last" -le 12 ||
+  { echo "This has changed: Python refreshed more than twice as often as JavaScript in the last second."; exit 1; }
