@@ -117,11 +117,11 @@ try {
     console.error(`
 To send tokens to the user's app or web page, see "Use the token" in README.md.
 Now try this in step 2 of ${file}: change "voip" to "video", or
-pass { tokenExpiresInMinutes: 30 } as the third argument. What does ACS say?`);
+pass { tokenExpiresInMinutes: 30 } as the third argument. Then run it again.`);
 } catch (error) {
   end(step.number === 0 ? 2 : 1, explain(error));
 } finally {
-  end(0); // deletes what the steps have left
+  end(0); // deletes the identities that are left
 }
 
 // The rest runs the steps in a terminal, explains failures, and cleans up. An application needs none of it.

@@ -5,7 +5,7 @@
 # Versions: Java's azure-communication-common 1.3.10 (1.2.12 does the same), Python's azure-communication-chat 1.3.0,
 # beside @azure/communication-common 2.4.2.
 #
-# The parts of a JWT are base64url by definition, and JSON may have blanks. One would expect each of the three
+# The parts of a JWT are base64url by definition, and JSON can contain blanks. One would expect each of the three
 # credentials to read "exp" from any correct token, as JavaScript does.
 #
 # The service's own tokens happen to pass, because their claims are plain ASCII without ">", "?", or "~", which never

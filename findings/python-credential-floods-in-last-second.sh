@@ -4,7 +4,7 @@
 #
 # Versions: Python's azure-communication-chat 1.3.0, beside JavaScript's @azure/communication-common 2.4.2.
 #
-# A backend may keep a user's token and hand it out until it ends: that spares the service's rate limit. With
+# A backend can cache a user's token until it expires: that spares the service's rate limit. With
 # proactive_refresh=True, both credentials refresh at half of what is left once a token is in its last 10 minutes. One
 # would expect a handful of requests that end with the token: 5 seconds are halved some ten times.
 #

@@ -3,7 +3,7 @@
 #
 # Versions: azure-communication-identity 1.5.0 with azure-core 1.41.0, beside @azure/communication-identity 1.3.1.
 #
-# Azure's services may say how long to wait with Retry-After, in seconds, or with retry-after-ms or
+# Azure's services can say how long to wait with Retry-After, in seconds, or with retry-after-ms or
 # x-ms-retry-after-ms, and azure-core reads all three. One would expect a 429 with any of them to be retried, for each
 # of the client's methods, as in JavaScript.
 #
