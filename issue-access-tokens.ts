@@ -40,7 +40,7 @@ const creating = new Set<Promise<unknown>>(); // the requests in progress that c
 const created = new Map<string, () => Promise<void>>(); // how to delete each identity that exists, by ID
 const stop = new AbortController(); // aborted when the program ends
 const options = prepare();
-let step = { number: -1, title: "" }; // the current one
+let step = { number: -1, title: "The program" }; // the current one
 
 try {
   console.log("Azure Communication Services - Access Tokens Quickstart");
@@ -124,7 +124,7 @@ pass { tokenExpiresInMinutes: 30 } as the third argument. Then run it again.`);
   end(0); // deletes the identities that are left
 }
 
-// The rest runs the steps in a terminal, explains failures, and cleans up. An application needs none of it.
+// The rest runs the steps in a terminal, explains failures, and cleans up. Applications don't need it.
 
 /** Reads the options and settings. Exits if one is invalid, without printing it. Handles signals. */
 function prepare() {
@@ -174,7 +174,7 @@ function checkSettings({ message } = { message: resolve(".env") }) {
   process.exit(2);
 }
 
-/** Starts a step: with --step, shows its code and waits for Enter. Then starts its time limit. */
+/** Starts a step and its time limit. With --step, shows its code first, and waits for Enter. */
 async function startStep(title: string, tag: string) {
   stop.signal.throwIfAborted();
   const current = (step = { number: step.number + 1, title });
@@ -192,9 +192,9 @@ Check the network. The service might be busy, or sign-in slow: set --timeout or 
   wait(options.seconds * 1000, undefined, { signal: stop.signal }).then(timeUp, () => {});
 }
 
-/** Shows the code of a step, or only its title in a bundle, which lacks the tags. */
+/** Shows the code of a step, or its title in a bundle, which lacks the tags. */
 function showCode(tag: string) {
-  const [before = "", code = ""] = source.split(`${tag}>`); // code ends with "// </"
+  const [before = "", code = ""] = source.split(`${tag}>`); // code ends with // </
   const [number = 0, count] = [before, source].map((text) => text.split("\n  await startStep(").length - 2);
   const place = code && `  (${file}:${before.split("\n").length + 1})`;
   const heading = code && number > 0 ? `Step ${number} of ${count}: ${step.title}` : step.title;
@@ -202,12 +202,12 @@ function showCode(tag: string) {
   console.error(`\n${styleText("bold", heading, { stream: process.stderr })}${place}\n${code.slice(0, -5).trimEnd()}`);
 }
 
-/** Makes the client note what it creates and deletes, before a step receives the result. */
+/** Makes the client note what it creates and deletes, before a step gets the result. */
 function noteIdentities(client: CommunicationIdentityClient) {
   const { createUser, createUserAndToken, deleteUser } = client;
   const note = (user: { communicationUserId: string }) =>
     created.set(user.communicationUserId, () => client.deleteUser(user));
-  const create = <Result>(send: () => Promise<Result>, done: (result: Result) => unknown) => {
+  const create = async <Result>(send: () => Promise<Result>, done: (result: Result) => unknown) => {
     stop.signal.throwIfAborted();
     const request = send().then((result) => (done(result), result));
     creating.add(request);
@@ -222,16 +222,16 @@ function noteIdentities(client: CommunicationIdentityClient) {
   };
 }
 
-/** Ends the program within 9 seconds: prints the reason, and deletes, in three rounds, the identities that exist. */
+/** Prints the reason, deletes the identities in up to four rounds, and ends the program within 9 seconds. */
 async function end(exitCode: number, reason?: string) {
   if (stop.signal.aborted && process.exitCode) return;
   process.exitCode ||= exitCode;
   if (reason) console.error(reason);
-  setTimeout(() => process.exit(), 9000).unref(); // if a call or the output hangs
+  setTimeout(() => process.exit(process.exitCode || 1), 9000).unref(); // if something hangs
   if (stop.signal.aborted) return;
   stop.abort();
   const deleted = new Set<string>();
-  for (const time of [4000, 2400, 2400]) {
+  for (const time of [4000, 2000, 2000, 800]) {
     const calls = Array.from(created, ([id, remove]) => remove().then(() => deleted.add(id)));
     await Promise.race([Promise.allSettled([...creating, ...calls]), wait(time, undefined, { ref: false })]);
   }
@@ -246,15 +246,15 @@ async function end(exitCode: number, reason?: string) {
 
 type SdkError = Error & Partial<AuthenticationError> & { code?: string; request?: { url: string; requestId: string } };
 
-/** Explains an error in a few lines, without secrets: what failed, and what to do. */
+/** Says in a few lines, without secrets, what failed and what to do. */
 function explain(error: unknown, what = `"${step.title}"`): string {
   const { name, message, stack = "", code = "", request, statusCode = 0, errorResponse } = error as SdkError;
   const status = request ? statusCode : 0; // The SDK invents one for a failed sign-in.
   const isSignIn = /^\w*(Authentication|Credential)|AZURE_TOKEN/.test(`${name} ${message}`);
   const cause = errorResponse?.errorDescription ?? `${message}`;
-  const facts = [status, cause.includes(code) ? "" : code, cause].filter(Boolean);
-  const text = facts.join(" ").replaceAll(/eyJ[\w.-]+/g, "<token>");
-  const lines = text.replaceAll(/\p{Cc}+/gu, isSignIn ? "\n" : " ").split("\n");
+  const text = [status, cause.includes(code) ? "" : code, cause].filter(Boolean).join(" ");
+  const safe = text.replaceAll(/(eyJ|(?<=key=))[\w.+/=-]+/gi, "<secret>");
+  const lines = safe.replaceAll(/\p{Cc}+/gu, isSignIn ? "\n" : " ").split("\n");
   const [summary, ...details] = lines.map((line) => line.trim().slice(0, 300)).slice(0, 9);
   const az = "If you're signed in, az account get-access-token --resource https://communication.azure.com/ shows why.";
   const advice = [
@@ -262,12 +262,12 @@ function explain(error: unknown, what = `"${step.title}"`): string {
     [/network_error|Http status/.test(cause), "Check the proxy: set NODE_EXTRA_CA_CERTS if it opens TLS, or NO_PROXY."],
     [cause.includes("run 'az login'"), az],
     [isSignIn, "Check the network and the sign-in. To see more causes, set AZURE_LOG_LEVEL=warning."],
-    [name !== "RestError", "If you changed the code, npx tsc finds mistakes. Otherwise, the response isn't from ACS."],
+    [name !== "RestError", "If you changed the code, npx tsc might show why. Otherwise, the response isn't from ACS."],
     [/CERT|LEAF/.test(code), "Check the clock and host. For a proxy or emulator, set NODE_EXTRA_CA_CERTS (PEM file)."],
     [status === 429 || status >= 500, "Check the network, or try again later: the service might be busy."],
     [status === 0, "Check the endpoint, network, and proxy."],
     [["", "PARSE_ERROR"].includes(code), "The response isn't from ACS: check the endpoint and proxy."],
-    [status === 400, "If you changed the code, npx tsc finds mistakes."],
+    [status === 400, "If you changed the code, npx tsc might show why."],
     [process.env[keyName] && status === 403, "Check the networking settings of the resource."],
     [process.env[keyName] && code === "Denied", "Check the clock, and that the key is current and of this resource."],
     [step.number === 1 && [401, 403].includes(status), "Assign a role, such as Contributor, or use az login --tenant."],

@@ -47,7 +47,7 @@ const soon = { "retry-after-ms": "1" };
 // The slowest tests come first, so that the others run while they wait.
 const network = "Check the endpoint, network, and proxy.";
 const certificate = "Check the clock and host. For a proxy or emulator, set NODE_EXTRA_CA_CERTS (PEM file).";
-const changed = "If you changed the code, npx tsc finds mistakes. Otherwise, the response isn't from ACS.";
+const changed = "If you changed the code, npx tsc might show why. Otherwise, the response isn't from ACS.";
 const keyFor = (endpoint: string) => ({
   COMMUNICATION_SERVICES_CONNECTION_STRING: `endpoint=${endpoint};accesskey=${accessKey}`,
 });
@@ -113,7 +113,7 @@ const busy = "Check the network, or try again later: the service might be busy."
 const notAcs = "The response isn't from ACS: check the endpoint and proxy.";
 const role = "Assign a role, such as Contributor, or use az login --tenant.";
 const rejectedKey = "Check the clock, and that the key is current and of this resource.";
-const mistakes = "If you changed the code, npx tsc finds mistakes.";
+const mistakes = "If you changed the code, npx tsc might show why.";
 const networking = "Check the networking settings of the resource.";
 const wrongClock = "The given request could not be resolved.\nThe time difference is too great.";
 const longMessage = `Not eyJhb-Gc_9.eyJz.Q-x_1 eyJhb.x! ${"Wrong after 14003 ms.".padEnd(1000, "x")}`;
@@ -144,10 +144,10 @@ const responses: [name: string, "settings" | "entraSettings", Fault, message: st
     "a long message with a token",
     "settings",
     error(400, "Odd", longMessage),
-    "400 Odd Not <token> <token>! ",
+    "400 Odd Not <secret> <secret>! ",
     mistakes,
   ],
-  ["a code of two lines", "settings", error(400, "eyJhb.x\r\nIdentities deleted: 7", "Odd"), "400 <token> ", mistakes],
+  ["a code of two lines", "settings", error(400, "eyJhb.x\r\nIdentities deleted: 7", "Odd"), "400 <secret> ", mistakes],
   ["an error in another format", "settings", respondWith(404, otherFormat), "404 404 [object Object]"],
 ];
 test.for(responses)("%s is explained", async ([, kind, fault, message, advice], { emulator, startProgram }) => {

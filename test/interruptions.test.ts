@@ -58,7 +58,7 @@ test("the time limit is 30 seconds by default", async ({ bundles, emulator, star
 
 testSignal("a signal ends the program within 9 seconds, although calls hang", async ({ emulator, startProgram }) => {
   emulator.once("issue 2", silence);
-  for (const target of ["delete 1", "delete 3", "delete 4"] as const) emulator.once(target, silence); // of one identity
+  for (const target of ["delete 1", "delete 3", "delete 4", "delete 5"] as const) emulator.once(target, silence);
   const { child, ended, prints } = startProgram(emulator.settings);
   await emulator.receives("issue 2");
   const started = Date.now();

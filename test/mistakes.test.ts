@@ -23,7 +23,7 @@ const test = base.extend<{ runChanged: RunChanged }>({
     }),
 });
 
-const advice = "If you changed the code, npx tsc finds mistakes. Otherwise, the response isn't from ACS.\n";
+const advice = "If you changed the code, npx tsc might show why. Otherwise, the response isn't from ACS.\n";
 const wrong = error(400, "ValidationError", "Wrong.");
 const deletions = /  await startStep\("Delete [^]*?(?=\n  if \(options)/; // the last step
 
