@@ -126,8 +126,8 @@ async function startEmulatorCommand(start: Fixtures["start"], command: string[],
   return { ...emulator, settings, entraSettings, powerShell };
 }
 
-test("npm run emulator prints settings, and logs requests and errors", async ({ bundles, start, startProgram }) => {
-  const emulator = await startEmulatorCommand(start, [process.execPath, bundles.emulator]);
+test("npm run emulator prints settings, and logs requests and errors", async ({ bundle, start, startProgram }) => {
+  const emulator = await startEmulatorCommand(start, bundle("emulator"));
   const { child, ended, prints, settings, entraSettings, powerShell } = emulator;
   const { NODE_EXTRA_CA_CERTS, NO_PROXY } = settings;
   expect({ ...entraSettings, ...settings }).toMatchObject(powerShell);
@@ -164,8 +164,8 @@ testSignal("npm run emulator removes its files and stops when npm is stopped", a
 
 testSignal(
   "a background emulator survives its shell, a hangup, and a closed stderr",
-  async ({ bundles, start, startProgram }) => {
-    const command = ["sh", "-c", '"$0" "$1" & read line', process.execPath, bundles.emulator];
+  async ({ bundle, start, startProgram }) => {
+    const command = ["sh", "-c", '"$0" "$1" & read line', ...bundle("emulator")];
     const { child, ended, settings } = await startEmulatorCommand(start, command);
     child.stdin.end("\n");
     await once(child, "exit");
@@ -178,20 +178,20 @@ testSignal(
   },
 );
 
-testSignal("the page's commands start an emulator, or end with 1", async ({ bundles, project, start }) => {
+testSignal("the page's commands start an emulator, or end with 1", async ({ bundle, project, start }) => {
   const page = await readFile(join(project, "test", "emulator", "README.md"), "utf8");
   const [commands = ""] = /(?<=^```sh\n)nohup[^`]*/m.exec(page) ?? [];
   const script = `${commands}\n"$0" "$1"; status=$?; kill $!; wait $!; exit $status`;
-  const command = ["sh", "-c", script, process.execPath, bundles.program];
+  const command = ["sh", "-c", script, ...bundle("program")];
   expect(await start(command, { cwd: project }).ended).toMatchObject({ stderr: "", exitCode: 0 });
   await rm(join(project, "test", "emulator"), { recursive: true });
   const stderr = expect.stringContaining("Cannot find module");
   expect(await start(command, { cwd: project }).ended).toMatchObject({ stderr, exitCode: 1 });
 });
 
-test("an emulator whose port is in use or invalid says so", async ({ bundles, emulator, start }) => {
+test("an emulator whose port is in use or invalid says so", async ({ bundle, emulator, start }) => {
   const { port } = new URL(emulator.endpoint);
-  const startWith = (...args: string[]) => start([process.execPath, bundles.emulator, ...args]).ended;
+  const startWith = (...args: string[]) => start([...bundle("emulator"), ...args]).ended;
   const inUse = { stdout: "", stderr: `Port ${port} is in use.\n`, exitCode: 2 };
   expect(await startWith("--", "--port", port)).toEqual(inUse); // as with pnpm
   expect(await startWith(port)).toEqual(inUse);

@@ -47,11 +47,12 @@ test("the time limit doesn't include waiting for Enter", async ({ emulator, star
   expect(await ended).toMatchObject({ exitCode: 0 });
 });
 
-test("the time limit is 30 seconds by default", async ({ bundles, emulator, start }) => {
+test("the time limit is 30 seconds by default", async ({ bundle, emulator, start }) => {
   emulator.once("create", silence);
   // In this process, timers are a hundred times as fast.
   const fast = "const { setTimeout } = globalThis; globalThis.setTimeout = (run, ms) => setTimeout(run, ms / 100);";
-  const command = [process.execPath, "--import", `data:text/javascript,${fast}`, bundles.program];
+  const [node, file] = bundle("program");
+  const command = [node, "--import", `data:text/javascript,${fast}`, file];
   const { stderr } = await start(command, { settings: emulator.settings }).ended;
   expect(stderr).toContain("Timed out after 30 seconds.");
 });

@@ -11,14 +11,15 @@ type RunChanged = (find: RegExp, replace: string) => Promise<Awaited<Started["en
 
 /** Adds a function that runs the bundled program with a change, and returns its place, too. */
 const test = base.extend<{ runChanged: RunChanged }>({
-  runChanged: ({ emulator, bundles, start, task }, use) =>
+  runChanged: ({ bundle, emulator, start, task }, use) =>
     use(async (find, replace) => {
       const name = `c++${task.id}.mjs`; // with characters that have a meaning in regular expressions
-      const program = await readFile(bundles.program, "utf8");
+      const [node, bundledFile] = bundle("program");
+      const program = await readFile(bundledFile, "utf8");
       expect(program.match(new RegExp(find, "g"))).toHaveLength(1);
-      const file = join(dirname(bundles.program), name);
+      const file = join(dirname(bundledFile), name);
       await writeFile(file, program.replace(find, replace));
-      const result = await start([process.execPath, file], { settings: emulator.settings }).ended;
+      const result = await start([node, file], { settings: emulator.settings }).ended;
       return { ...result, place: `${name}:${program.split(find)[0]!.split("\n").length}` };
     }),
 });
