@@ -8,7 +8,7 @@ import { generate } from "selfsigned";
 import { expect } from "vitest";
 import { root } from "./support/environment.ts";
 import { type Fixtures, test } from "./support/fixtures.ts";
-import { hasSignals } from "./support/processes.ts";
+import { hasPty, hasSignals, inTerminal } from "./support/processes.ts";
 import { keptCertificate } from "./tools/certificate.ts";
 
 const notice = "This runs against an emulator on this machine. No Azure resource is involved.\n";
@@ -17,22 +17,10 @@ const { scripts } = JSON.parse(await readFile(join(root, "package.json"), "utf8"
 /** Returns the command of a script, which takes less time without npm. */
 const script = (name: string): string[] => [process.execPath, ...scripts[name].split(" ").slice(1)];
 
-test("npm run docs updates the code and output in the README", async ({ project, start }) => {
-  const file = join(project, "README.md");
-  const readme = await readFile(file, "utf8");
-  const makeStale = (text: string, block: string) => text.replace(new RegExp(`(?<=\`\`\`${block}\n)`), "Old.\n");
-  await writeFile(file, ["ts create_identity", "console output", "console step"].reduce(makeStale, readme));
-  const { stderr } = await start(["npm", "run", "docs"], { cwd: project }).ended;
-  expect(stderr).toBe("");
-  expect(await readFile(file, "utf8")).not.toContain("Old.\n");
-});
-
-test("npm start and npm run bench run", async ({ project: cwd, start }) => {
-  const help = start([...script("start"), "--help"], { cwd }).ended;
-  const { stdout, ...others } = await start([...script("bench"), "--only", "program", "1"], { cwd }).ended;
-  expect(stdout).toMatch(/^Node v2.*; .*\nMedians of 1 runs, .*\nprogram: \d+, \d+\.\d\d of bare \(\d+\)\n$/);
+test("npm run bench measures the commands", async ({ project: cwd, start }) => {
+  const { stdout, ...others } = await start([...script("bench"), "--only", "npm run emulator", "1"], { cwd }).ended;
+  expect(stdout).toMatch(/^Node v2.*; .*\nMedians of 1 runs, .*\nnpm run emulator: \d+\n$/);
   expect(others).toEqual({ stderr: "", exitCode: 0 });
-  expect(await help).toMatchObject({ stdout: expect.stringContaining("Usage:"), exitCode: 0 });
 });
 
 test("npm run local runs against the emulator, whatever the environment says", async ({ emulator, project, start }) => {
@@ -73,6 +61,21 @@ test.for([
 ] as const)("npm run %s with the argument %s says what to use", async ([name, arg, text], { project, start }) => {
   const stderr = expect.stringMatching(text);
   expect(await start([...script(name), arg], { cwd: project }).ended).toEqual({ stdout: "", stderr, exitCode: 2 });
+});
+
+test.skipIf(!hasPty())("npm run step has bold headings, and stops on Ctrl+C", async ({ project, start }) => {
+  const settings = { TERM: "xterm", CI: undefined }; // Node assumes no colors in CI.
+  const command = inTerminal(["sh", "-c", "npm run --silent step > /dev/null"]);
+  const { child, ended, prints } = start(command, { settings, cwd: project, input: null });
+  await prints("Press Enter");
+  child.stdin.write("\n");
+  await prints("Create an identity\x1b[22m"); // the end of a bold heading
+  child.stdin.write("\n");
+  await prints("Issue an access token\x1b[22m");
+  child.stdin.write("\x03");
+  const { stdout, exitCode } = await ended;
+  expect(stdout).toMatch(/Interrupted\..*\nIdentities deleted: 1\n$/);
+  expect(exitCode).toBe(130);
 });
 
 test("npm run local keeps its certificate for three days, for its user alone", async ({ emulator }) => {

@@ -2,13 +2,13 @@
 
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { type AddressInfo, connect, createServer as createTcpServer } from "node:net";
 import { delimiter, join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
-import { expect } from "vitest";
+import { expect, inject } from "vitest";
+import { buildBundles, nodePaths } from "./support/build.ts";
 import { codeBlocks, mask, readersCode } from "./support/docs.ts";
 import { root } from "./support/environment.ts";
 import { signIn } from "./emulator/authentication.ts";
@@ -20,11 +20,22 @@ const readme = await readFile(join(root, "README.md"), "utf8");
 const signedIn = { headers: { cookie: "theme=dark; user=example" } };
 const denied = error(401, "Denied", "Denied by the resource provider.");
 
+// The files that a reader creates, and their bundles beside them.
+const folder = join(inject("bundles"), "page");
+const files = ["issue-access-tokens.ts", "server.ts", "client.ts"];
+await mkdir(folder);
+for (const file of files) await writeFile(join(folder, file), readersCode(readme, file));
+await buildBundles(
+  files.map((file) => join(folder, file)),
+  folder,
+);
+const program = [process.execPath, join(folder, "issue-access-tokens.mjs")];
+
 /** Adds a function that starts the server of the page, waits until it listens, and returns its URL, too. */
 const test = base.extend<{ startServer: (settings: object) => Promise<Started & { url: string }> }>({
-  startServer: ({ bundle, start }, use) =>
+  startServer: ({ start }, use) =>
     use(async (settings) => {
-      const server = start(bundle("server"), { settings: { ...settings, PORT: "0" } });
+      const server = start([process.execPath, join(folder, "server.mjs")], { settings: { ...settings, PORT: "0" } });
       await server.prints("port: ");
       return { ...server, url: `http://localhost:${/port: (\d+)/.exec(server.output.stdout)![1]}/api/access-token` };
     }),
@@ -66,7 +77,7 @@ test("the server survives a sign-in that fails between requests", async ({ emula
   expect((await fetch(url, signedIn)).status).toBe(500);
 });
 
-test("createCredential rejects with the cause, and repeats a failed refresh", async ({ bundle, project, start }) => {
+test("createCredential rejects with the cause, and repeats a failed refresh", async ({ start }) => {
   const tokens: string[] = [];
   const issue = (seconds: number) => {
     const claims = JSON.stringify({ exp: Math.floor(Date.now() / 1000) + seconds });
@@ -82,8 +93,7 @@ test("createCredential rejects with the cause, and repeats a failed refresh", as
     if (body !== undefined) response.writeHead(body ? 200 : 401).end(body); // Otherwise, the client waits.
   });
   const origin = `http://localhost:${await listen(server)}`;
-  const [node, client] = bundle("client");
-  const main = `import { createCredential } from "${pathToFileURL(client)}";
+  const main = `import { createCredential } from "./client.mjs";
 const { fetch } = globalThis;
 globalThis.fetch = (path, options) => fetch(new URL(path, "${origin}"), options); // In a browser, a URL can be relative.
 const { timeout } = AbortSignal;
@@ -95,8 +105,8 @@ const { token } = await credential.getToken();
 while ((await credential.getToken()).token === token) await new Promise((resolve) => setTimeout(resolve, 20));
 console.log(token + "\\n" + (await credential.getToken()).token);
 credential.dispose();`;
-  await writeFile(join(project, "page.mjs"), main);
-  const { stdout, ...others } = await start([node, join(project, "page.mjs")]).ended;
+  await writeFile(join(folder, "page.mjs"), main);
+  const { stdout, ...others } = await start([process.execPath, join(folder, "page.mjs")]).ended;
   server.close();
   const failed = "The server returned no access token:";
   const messages = [`${failed} 401`, `${failed} 200`, expect.stringContaining("JSON")];
@@ -114,41 +124,37 @@ const browser = [
 ].find((file) => existsSync(file));
 const testBrowser = test.skipIf(!browser);
 
-testBrowser(
-  "the client gets tokens of one identity in a browser",
-  async ({ emulator, project, start, startServer }) => {
-    await writeFile(join(project, "client.ts"), readersCode(readme, "client.ts"));
-    const contents = `import { createCredential } from "./client.ts";
+testBrowser("the client gets tokens of one identity in a browser", async ({ emulator, start, startServer }) => {
+  const contents = `import { createCredential } from "./client.ts";
 const results = [await createCredential().catch(({ message }) => message)];
 document.cookie = "user=example";
 for (const credential of await Promise.all([createCredential(), createCredential()])) {
   results.push((await credential.getToken()).token);
 }
 document.body.textContent = results.join();`;
-    const stdin = { contents, resolveDir: project };
-    const { outputFiles } = await build({ stdin, bundle: true, format: "esm", write: false });
-    const server = await startServer(emulator.settings);
-    const site = createServer(async ({ url = "", headers: { cookie = "" } }, response) => {
-      const html = `<!doctype html><body><script type="module">${outputFiles[0]!.text}</script>`;
-      if (!url.startsWith("/api")) return response.writeHead(200, { "Content-Type": "text/html" }).end(html);
-      const forwarded = await fetch(new URL(url, server.url), { headers: { cookie } });
-      response.writeHead(forwarded.status).end(await forwarded.text());
-    });
-    const url = `http://localhost:${await listen(site)}/`;
-    const disabled = ["background-networking", "component-update", "gpu", "sync"].map((name) => `--disable-${name}`);
-    const offline = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost"; // It asks for Google's hosts otherwise.
-    // Root can't have a sandbox. The time of the page stands still while it waits for a response.
-    const options = ["--headless", "--no-first-run", "--no-sandbox", ...disabled, offline];
-    options.push("--dump-dom", "--virtual-time-budget=10000", `--user-data-dir=${join(project, "profile")}`);
-    const { stdout, stderr } = await start([browser!, ...options, url]).ended; // with all of its processes
-    site.close();
-    const tokens = emulator.tokens.map(({ token }) => token);
-    const [, text = ""] = /<body>([^<]*)/.exec(stdout) ?? [];
-    expect(text.split(",").sort(), stderr).toEqual(["The server returned no access token: 401", ...tokens].sort());
-    expect(tokens).toHaveLength(2);
-    expect(emulator.identities.size).toBe(1);
-  },
-);
+  const stdin = { contents, resolveDir: folder };
+  const { outputFiles } = await build({ stdin, nodePaths, bundle: true, format: "esm", write: false });
+  const server = await startServer(emulator.settings);
+  const site = createServer(async ({ url = "", headers: { cookie = "" } }, response) => {
+    const html = `<!doctype html><body><script type="module">${outputFiles[0]!.text}</script>`;
+    if (!url.startsWith("/api")) return response.writeHead(200, { "Content-Type": "text/html" }).end(html);
+    const forwarded = await fetch(new URL(url, server.url), { headers: { cookie } });
+    response.writeHead(forwarded.status).end(await forwarded.text());
+  });
+  const url = `http://localhost:${await listen(site)}/`;
+  const disabled = ["background-networking", "component-update", "gpu", "sync"].map((name) => `--disable-${name}`);
+  const offline = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost"; // It asks for Google's hosts otherwise.
+  // Root can't have a sandbox. The time of the page stands still while it waits for a response.
+  const options = ["--headless", "--no-first-run", "--no-sandbox", ...disabled, offline];
+  options.push("--dump-dom", "--virtual-time-budget=10000", `--user-data-dir=${join(emulator.folder, "profile")}`);
+  const { stdout, stderr } = await start([browser!, ...options, url]).ended; // with all of its processes
+  site.close();
+  const tokens = emulator.tokens.map(({ token }) => token);
+  const [, text = ""] = /<body>([^<]*)/.exec(stdout) ?? [];
+  expect(text.split(",").sort(), stderr).toEqual(["The server returned no access token: 401", ...tokens].sort());
+  expect(tokens).toHaveLength(2);
+  expect(emulator.identities.size).toBe(1);
+});
 
 test("the server issues tokens to signed-in users, for one identity each", async ({ emulator, startServer }) => {
   emulator.once("create", denied);
@@ -173,20 +179,19 @@ test("the server issues tokens to signed-in users, for one identity each", async
   expect((await ended).exitCode).toBe(hasSignals ? 0 : null);
 });
 
-test("a reader's program prints the output, or the error and exits with 1", async ({ bundle, emulator, start }) => {
+test("a reader's program prints the output, or the error and exits with 1", async ({ emulator, start }) => {
   const { settings } = emulator;
-  const { stdout, ...others } = await start(bundle("own"), { settings }).ended;
+  const { stdout, ...others } = await start(program, { settings }).ended;
   expect(mask(stdout)).toBe(mask(codeBlocks(readme, "console output")[0]!));
   expect(others).toEqual({ stderr: "", exitCode: 0 });
   expect(emulator.identities.size).toBe(0);
   emulator.once("create", denied);
   const stderr = expect.stringContaining("Denied by the resource provider.");
-  expect(await start(bundle("own"), { settings }).ended).toMatchObject({ stderr, exitCode: 1 });
+  expect(await start(program, { settings }).ended).toMatchObject({ stderr, exitCode: 1 });
 });
 
 test("the program, server, and client of a reader type-check", async ({ project, start }) => {
-  const files = ["issue-access-tokens.ts", "server.ts", "client.ts"];
-  for (const file of files) await writeFile(join(project, file), readersCode(readme, file));
+  for (const file of files) await copyFile(join(folder, file), join(project, file));
   const compilerOptions = { target: "es2017", lib: ["es2017"] };
   const config = { extends: "./tsconfig.json", compilerOptions, files, include: [] };
   await writeFile(join(project, "reader.json"), JSON.stringify(config));
