@@ -39,7 +39,7 @@ test.for([
   ["credentials", readme + workflow, /\b(?!Default)[A-Z]\w+Credential(?=`|$)/gm, credentials],
   ["options", pages, /(?<![\w-])--[a-z][\w-]+/g, "--timeout --import --env-file --cookie", npm, azureCli],
   ["options of the program", usage, /--\w+/g, "--step --timeout --help"],
-  ["options of the SDK", program, /\{ (tokenExpiresIn\w+): \d+ \}/g, "tokenExpiresInMinutes"],
+  ["options of the SDK", program, /\{ (\w+): \d+ \}/g, "tokenExpiresInMinutes"],
   ["files", commands, /(?:node|tsx|local --)(?: --\S+(?: \.\S+| tsx)?)* (\S+\.ts)\b/g, ownFiles, readersFiles],
   ["loaders", commands, /--import (\S+?)[`\s]/g, "tsx ./test/tools/typescript.mjs"],
   ["packages", readme, /(?<=npm install [^`\n]*)[@\w][\w/-]+/g, sdk, "@azure/communication-common tsx @types/node"],

@@ -19,14 +19,11 @@ ${keyName}="endpoint=https://<resource>.communication.azure.com/;accesskey=<key>
 ${endpointName}="https://<resource>.communication.azure.com/"
 `;
 
-const placeholders = "still contains placeholders. Replace <resource> and <key>.";
 const noKey = "has no access key. In a shell, set it in quotes.";
 const wrongForm = "isn't in the following form.";
 const otherName = `contains a connection string, but the program reads ${keyName}.`;
 test.for([
-  ["a placeholder", keyName, `endpoint=${host}/;accesskey=<key>`, placeholders],
   ["a connection string without quotes", keyName, `endpoint=${host}/`, noKey],
-  ["a variable that a shell didn't replace", keyName, "$(CONNECTION_STRING)", wrongForm],
   ["text before a connection string", keyName, `set ${connectionString}`, wrongForm],
   ["text after a connection string", keyName, `${connectionString} # key`, wrongForm],
   ["a connection string with HTTP", keyName, connectionString.replace("https", "http"), wrongForm],
@@ -35,7 +32,6 @@ test.for([
   ["an endpoint with a byte order mark", endpointName, `\ufeff${host}/`, wrongForm],
   ["an endpoint with a path", endpointName, `${host}/identities`, wrongForm],
   ["an endpoint with HTTP", endpointName, host.replace("https", "http"), wrongForm],
-  ["a connection string as the endpoint", endpointName, connectionString, otherName],
   ["a connection string with another name", "ResourceConnectionString", connectionString, otherName],
 ] as const)("%s is explained without its value", async ([, name, value, problem], { startProgram }) => {
   const { stderr, stdout, exitCode } = await startProgram({ [name]: value }).ended;
@@ -45,15 +41,13 @@ test.for([
 });
 
 test("no settings, empty ones, and ones in UTF-16 are explained", async ({ emulator, startProgram }) => {
-  const stderr = expect.stringMatching(
-    /^Found no settings in the environment or in \.env \(.*[/\w].*\.env'?\)\.\nSet one of these /,
-  );
-  const result = { stderr, stdout: "", exitCode: 2 };
+  const problem = /^Found no settings in the environment or in \.env \(.*[/\w].*\.env'?\)\.\nSet one of these /;
+  const result = { stderr: expect.stringMatching(problem), stdout: "", exitCode: 2 };
+  const cwd = emulator.folder;
   expect(await startProgram({}).ended).toEqual(result);
   expect(await startProgram({ [keyName]: " " }).ended).toEqual(result);
-  const file = join(emulator.folder, ".env");
-  await writeFile(file, `\ufeff${keyName}="${connectionString}"\r\n`, "utf16le"); // like > in PowerShell
-  expect(await startProgram({}, [], { cwd: emulator.folder }).ended).toEqual(result);
+  await writeFile(join(cwd, ".env"), `\ufeff${keyName}="${connectionString}"\r\n`, "utf16le"); // like > in PowerShell
+  expect(await startProgram({}, [], { cwd }).ended).toEqual(result);
 });
 
 test("an unchanged .env.example, which names all settings, is explained", async ({ emulator, startProgram }) => {
@@ -61,22 +55,22 @@ test("an unchanged .env.example, which names all settings, is explained", async 
   const names = (await readFile(join(root, ".env.example"), "utf8")).match(/^(# )?\w+(?==")/gm);
   const principal = ["# AZURE_CLIENT_ID", "# AZURE_CLIENT_SECRET", "# AZURE_TENANT_ID"];
   expect(names).toEqual([keyName, `# ${endpointName}`, ...principal]);
-  const stderr = expect.stringContaining(`${keyName} ${placeholders}`);
+  const stderr = expect.stringContaining(`${keyName} still contains placeholders. Replace <resource> and <key>.`);
   expect(await startProgram({}, [], { cwd: emulator.folder }).ended).toEqual({ stderr, stdout: "", exitCode: 2 });
 });
 
 test("a wrong AZURE_TOKEN_CREDENTIALS is explained, and nothing is sent", async ({ emulator, startProgram }) => {
   const settings = { ...emulator.entraSettings, AZURE_TOKEN_CREDENTIALS: "typo" };
-  const reason =
-    '"Authenticate the client" failed: Invalid value for AZURE_TOKEN_CREDENTIALS = typo. Valid values are ';
-  const stderr = expect.stringMatching(new RegExp(`^${reason}.*\nNo known identities to delete\\.\n$`));
+  const reason = "Invalid value for AZURE_TOKEN_CREDENTIALS = typo. Valid values are ";
+  const stderr = expect.stringMatching(
+    new RegExp(`^"Authenticate the client" failed: ${reason}.*\nNo known identities to delete\\.\n$`),
+  );
   expect(await startProgram(settings).ended).toMatchObject({ stderr, exitCode: 2 });
   expect(emulator.requests).toEqual([]);
 });
 
 test.for([
-  ["without a scheme", { HTTPS_PROXY: "proxy.contoso.com:3128" }],
-  ["with an IP address, without a scheme", { all_proxy: "10.0.0.1:3128" }],
+  ["without a scheme", { all_proxy: "proxy.contoso.com:3128" }],
   ["with a slash in the password", { HTTP_PROXY: "http://user:UNMISTAKABLE/@127.0.0.1:8080" }],
 ])("a proxy %s is explained, and nothing is sent", async ([, proxy], { emulator, startProgram }) => {
   const stderr = "Check that HTTPS_PROXY, ALL_PROXY, or HTTP_PROXY is a URL, with http://.\n";
@@ -105,11 +99,14 @@ test("no settings end the program with 2, even if stderr is closed", async ({ st
 test.for([
   ["quotes and blanks, with a semicolon", (value: string) => ` "${value};"\n`],
   ["single quotes and another case, without a slash", (value: string) => `'${value.replace("/;acc", ";Acc")}'`],
-] as const)("a connection string in %s is accepted", async ([, change], { emulator, startProgram }) => {
-  const settings = { ...emulator.settings, [keyName]: change(emulator.settings[keyName]) };
-  expect(await startProgram(settings).ended).toMatchObject({ stderr: "", exitCode: 0 });
-  expect(emulator.requests[0]!.scheme).toBe("HMAC-SHA256");
-});
+] as const)(
+  "a connection string in %s is accepted, and overrides an endpoint",
+  async ([, change], { emulator, startProgram }) => {
+    const settings = { ...emulator.entraSettings, [keyName]: change(emulator.settings[keyName]) };
+    expect(await startProgram(settings).ended).toMatchObject({ stderr: "", exitCode: 0 });
+    expect(emulator.requests[0]!.scheme).toBe("HMAC-SHA256");
+  },
+);
 
 test("an endpoint in capitals and blanks, without a last slash, is accepted", async ({ emulator, startProgram }) => {
   const endpoint = ` \t${emulator.endpoint.toUpperCase().replace(/\/$/, "")} \r\n`;
@@ -118,15 +115,11 @@ test("an endpoint in capitals and blanks, without a last slash, is accepted", as
   expect(emulator.requests[0]!.scheme).toBe("Bearer");
 });
 
-test("settings in .env are read", async ({ emulator, startProgram }) => {
+test("settings in .env are read, but the environment takes precedence", async ({ emulator, startProgram }) => {
   const { [keyName]: value, ...trust } = emulator.settings;
-  await writeFile(join(emulator.folder, ".env"), `${keyName}="${value}"\n`);
-  expect(await startProgram(trust, [], { cwd: emulator.folder }).ended).toMatchObject({ stderr: "", exitCode: 0 });
-});
-
-test("the environment overrides .env, and a connection string an endpoint", async ({ emulator, startProgram }) => {
-  const settings = { ...emulator.entraSettings, ...emulator.settings };
-  await writeFile(join(emulator.folder, ".env"), `${keyName}="${connectionString}"\n`);
-  expect(await startProgram(settings, [], { cwd: emulator.folder }).ended).toMatchObject({ stderr: "", exitCode: 0 });
-  expect(emulator.requests[0]!.scheme).toBe("HMAC-SHA256");
+  const [cwd, file] = [emulator.folder, join(emulator.folder, ".env")];
+  await writeFile(file, `${keyName}="${value}"\n`);
+  expect(await startProgram(trust, [], { cwd }).ended).toMatchObject({ stderr: "", exitCode: 0 });
+  await writeFile(file, `${keyName}="${connectionString}"\n`);
+  expect(await startProgram(emulator.settings, [], { cwd }).ended).toMatchObject({ stderr: "", exitCode: 0 });
 });
