@@ -68,8 +68,8 @@ test("the server gives up after 10 seconds, and leaves nothing open", async ({ e
 });
 
 test("the server survives a sign-in that fails between requests", async ({ emulator, startServer }) => {
-  const token = signIn("https://communication.azure.com", Date.now() - 3_595_000); // expires in 5 seconds
-  emulator.once("sign-in", respondWith(200, token));
+  const token = () => signIn("https://communication.azure.com", Date.now() - 3_595_000); // expires in 5 seconds
+  emulator.once("sign-in", (respond) => respondWith(200, token())(respond));
   emulator.always("sign-in", respondWith(400, { message: "Out of order." }));
   const { prints, url } = await startServer(emulator.entraSettings);
   expect((await fetch(url, signedIn)).status).toBe(200);
