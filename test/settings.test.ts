@@ -1,10 +1,49 @@
-// Tests of the settings that the program accepts and rejects.
+// Tests of the options and settings that the program accepts and rejects.
 
-import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { expect } from "vitest";
-import { root } from "./support/environment.ts";
+import { programFile, root } from "./support/environment.ts";
 import { test } from "./support/fixtures.ts";
+
+const program = await readFile(programFile, "utf8");
+/** Returns the text of a constant at the top of the program. */
+const textOf = (name: string) => new RegExp(`^const ${name} = \`([^]*?)\`;$`, "m").exec(program)![1]!;
+const usage = `${textOf("usage").replace("${settings}", textOf("settings"))}\n`;
+
+test("--step runs code after empty lines, until the input ends", async ({ emulator, startProgram }) => {
+  const { stderr, exitCode } = await startProgram(emulator.settings, ["--step"], { input: "\nhelp\n \n\n" }).ended;
+  const [, first = ""] = stderr.split("\nCreate an identity\n"); // A bundle lacks the tags, and has no numbers.
+  const [screen = "", second = ""] = first.split("\nIssue an access token\n");
+  expect(screen.match(/^Press Enter/gm)).toHaveLength(3);
+  expect(second).toContain(`\nThe input ended before the walkthrough was complete.\n${emulator.report()}\n`);
+  expect(exitCode).toBe(1);
+  expect(emulator.requests.map(({ operation }) => operation)).toEqual(["create", "delete"]);
+});
+
+test("-h prints the usage", async ({ startProgram }) => {
+  expect(usage).toContain("(30; at most 86400)"); // as the tests of the time limit say
+  expect(await startProgram({}, ["-h"]).ended).toEqual({ stdout: usage, stderr: "", exitCode: 0 });
+});
+
+test.for([
+  ["an empty time limit", ["--timeout", ""]],
+  ["a time limit with a unit", ["--timeout", "30s"]],
+  ["a time limit of more than a day", ["--timeout", "86401"]],
+  ["a connection string as an argument", ["endpoint=https://127.0.0.1/;accesskey=bm90IHNlY3JldA=="]],
+] as const)("%s prints the usage, and sends nothing", async ([, args], { emulator, startProgram }) => {
+  const result = await startProgram(emulator.settings, [...args]).ended;
+  expect(result).toEqual({ stdout: "", stderr: usage, exitCode: 2 });
+  expect(emulator.requests).toEqual([]);
+});
+
+test("a time limit of a day doesn't keep the program from ending", async ({ emulator, startProgram }) => {
+  const { ended } = startProgram(emulator.settings, ["--timeout", "86400"]);
+  await emulator.receives("delete 2");
+  const last = Date.now();
+  expect(await ended).toMatchObject({ stderr: "", exitCode: 0 });
+  expect(Date.now() - last).toBeLessThan(3000); // Nor does the time limit of the cleanup, 4.8 seconds.
+});
 
 const keyName = "COMMUNICATION_SERVICES_CONNECTION_STRING";
 const endpointName = "COMMUNICATION_SERVICES_ENDPOINT";
@@ -40,14 +79,20 @@ test.for([
   expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 2 });
 });
 
-test("no settings, empty ones, and ones in UTF-16 are explained", async ({ emulator, startProgram }) => {
-  const problem = /^Found no settings in the environment or in \.env \(.*[/\w].*\.env'?\)\.\nSet one of these /;
-  const result = { stderr: expect.stringMatching(problem), stdout: "", exitCode: 2 };
-  const cwd = emulator.folder;
-  expect(await startProgram({}).ended).toEqual(result);
-  expect(await startProgram({ [keyName]: " " }).ended).toEqual(result);
-  await writeFile(join(cwd, ".env"), `\ufeff${keyName}="${connectionString}"\r\n`, "utf16le"); // like > in PowerShell
-  expect(await startProgram({}, [], { cwd }).ended).toEqual(result);
+test("no settings, empty ones, and a .env that can't be read are explained", async ({ emulator, startProgram }) => {
+  const { folder: cwd } = emulator;
+  const file = join(cwd, ".env");
+  const explained = (reason: string) => {
+    const stderr = expect.stringMatching(RegExp(`^Found no settings in the environment or in \\.env \\(${reason}`));
+    return { stderr, stdout: "", exitCode: 2 };
+  };
+  expect(await startProgram({}).ended).toEqual(explained(".*\\.env'?\\)\\.\nSet one of these "));
+  expect(await startProgram({ [keyName]: " " }, [], { cwd }).ended).toEqual(explained(`.*${basename(cwd)}`));
+  await writeFile(file, `\ufeff${keyName}="${connectionString}"\r\n`, "utf16le"); // like > in PowerShell
+  expect(await startProgram({}, [], { cwd }).ended).toEqual(explained(`.*${basename(cwd)}`));
+  await rm(file);
+  await mkdir(file);
+  expect(await startProgram({}, [], { cwd }).ended).toEqual(explained("EISDIR: "));
 });
 
 test("an unchanged .env.example, which names all settings, is explained", async ({ emulator, startProgram }) => {
@@ -84,12 +129,6 @@ test("a proxy that isn't used needs no scheme", async ({ emulator, startProgram 
   expect(await startProgram({ ...emulator.settings, ...proxies }).ended).toMatchObject({ stderr: "", exitCode: 0 });
 });
 
-test("a .env that can't be read is explained", async ({ emulator, startProgram }) => {
-  await mkdir(join(emulator.folder, ".env"));
-  const stderr = expect.stringMatching(/^Found no settings in the environment or in \.env \(EISDIR: /);
-  expect(await startProgram({}, [], { cwd: emulator.folder }).ended).toMatchObject({ stderr, exitCode: 2 });
-});
-
 test("no settings end the program with 2, even if stderr is closed", async ({ startProgram }) => {
   const { child, ended } = startProgram({});
   child.stderr.destroy();
@@ -99,14 +138,11 @@ test("no settings end the program with 2, even if stderr is closed", async ({ st
 test.for([
   ["quotes and blanks, with a semicolon", (value: string) => ` "${value};"\n`],
   ["single quotes and another case, without a slash", (value: string) => `'${value.replace("/;acc", ";Acc")}'`],
-] as const)(
-  "a connection string in %s is accepted, and overrides an endpoint",
-  async ([, change], { emulator, startProgram }) => {
-    const settings = { ...emulator.entraSettings, [keyName]: change(emulator.settings[keyName]) };
-    expect(await startProgram(settings).ended).toMatchObject({ stderr: "", exitCode: 0 });
-    expect(emulator.requests[0]!.scheme).toBe("HMAC-SHA256");
-  },
-);
+] as const)("a connection string in %s overrides an endpoint", async ([, change], { emulator, startProgram }) => {
+  const settings = { ...emulator.entraSettings, [keyName]: change(emulator.settings[keyName]) };
+  expect(await startProgram(settings).ended).toMatchObject({ stderr: "", exitCode: 0 });
+  expect(emulator.requests[0]!.scheme).toBe("HMAC-SHA256");
+});
 
 test("an endpoint in capitals and blanks, without a last slash, is accepted", async ({ emulator, startProgram }) => {
   const endpoint = ` \t${emulator.endpoint.toUpperCase().replace(/\/$/, "")} \r\n`;
