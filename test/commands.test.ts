@@ -14,6 +14,7 @@ import { keptCertificate } from "./tools/certificate.ts";
 const notice = "This runs against an emulator on this machine. No Azure resource is involved.\n";
 const testSignal = test.skipIf(!hasSignals);
 const { scripts } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
+const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
 /** Returns the command of a script, which takes less time without npm. */
 const script = (name: string): string[] => [process.execPath, ...scripts[name].split(" ").slice(1)];
 
@@ -83,8 +84,7 @@ test("npm run local keeps its certificate for three days, for its user alone", a
   const file = join(folder, "certificate.pem");
   await Promise.all([keptCertificate(file), keptCertificate(file)]); // of two processes that start at the same time
   expect(await readdir(folder)).toEqual(["certificate.pem"]);
-  const modes = (await Promise.all([folder, file].map((path) => stat(path)))).map(({ mode }) => mode & 0o777);
-  if (hasSignals) expect(modes).toEqual([0o700, 0o600]); // not on Windows
+  if (hasSignals) expect([await modeOf(folder), await modeOf(file)]).toEqual([0o700, 0o600]); // not on Windows
   for (const days of [2.9, 3.1, -1, undefined]) {
     const notBeforeDate = new Date(Date.now() - (days ?? 0) * 86_400_000);
     const { cert, private: key } = await generate(undefined, { keyType: "ec", notBeforeDate });
@@ -138,10 +138,8 @@ test("npm run emulator prints settings, and logs requests and errors", async ({ 
   expect(Object.keys(powerShell)).toHaveLength(7);
   expect(emulator.output.stderr.match(/(?<=-storepass |Password=)\w+/g)).toEqual(["emulator", "emulator"]);
   expect(entraSettings).toMatchObject({ REQUESTS_CA_BUNDLE: NODE_EXTRA_CA_CERTS, SSL_CERT_FILE: NODE_EXTRA_CA_CERTS });
-  const readable = [dirname(NODE_EXTRA_CA_CERTS!), NODE_EXTRA_CA_CERTS!].map(
-    async (path) => (await stat(path)).mode & 0o5,
-  );
-  if (hasSignals) expect(await Promise.all(readable)).toEqual([0o5, 0o4]); // for other users; not on Windows
+  const modes = [await modeOf(dirname(NODE_EXTRA_CA_CERTS!)), await modeOf(NODE_EXTRA_CA_CERTS!)];
+  if (hasSignals) expect(modes).toEqual([0o755, 0o644]); // for other users, too; not on Windows
   const id = "00000000-0000-0000-0000-000000000000";
   const servicePrincipal = { AZURE_CLIENT_ID: id, AZURE_CLIENT_SECRET: "left", AZURE_TENANT_ID: id };
   const left = { HTTPS_PROXY: "http://127.0.0.1:9", ...servicePrincipal };

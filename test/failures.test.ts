@@ -10,7 +10,7 @@ import { generate } from "selfsigned";
 import { expect } from "vitest";
 import { accessKey } from "./emulator/authentication.ts";
 import { startEmulator } from "./emulator/server.ts";
-import { cutOff, error, type Fault, htmlPage, lostResponse, notJson, reset, respondWith } from "./support/faults.ts";
+import { error, type Fault, htmlPage, respondWith } from "./support/faults.ts";
 import { test, type TestEmulator } from "./support/fixtures.ts";
 import { hasSignals, type Started } from "./support/processes.ts";
 
@@ -29,6 +29,9 @@ async function failureOf({ ended }: Started): Promise<string[]> {
 const requestId = expect.stringMatching(/^Request ID: [\da-f-]{36}$/);
 const denied = error(401, "Denied", "Denied by the resource provider.");
 const forbidden = error(403, "Forbidden", "No.");
+const reset: Fault = () => undefined; // closes the connection before it responds
+const cutOff = respondWith(201, { identity: {} }, { "Content-Length": "100", Connection: "close" });
+const lostResponse: Fault = (respond) => void respond(); // carries out the operation, then closes the connection
 
 // The slowest tests come first, so that the others run while they wait.
 const network = "Check the endpoint, network, and proxy.";
@@ -100,6 +103,7 @@ const limit = error(429, "TooManyRequests", "No.", { "retry-after-ms": "1" }); /
 const long = error(400, "Odd", `Not eyJhb-Gc_9.eyJz.Q-x_1 eyJhb.x! ${"Wrong after 14003 ms.".padEnd(1000, "x")}`);
 const twoLines = error(400, "eyJhb.x\r\nIdentities deleted: 7", "Odd");
 const controls = respondWith(404, `Wait.\x9b2J\x1b[2J\x07 ${"\x1b]x".repeat(200)}`);
+const notJson = respondWith(200, "Not {JSON", { "Content-Type": "application/json" });
 const otherFormat = respondWith(404, { error: { code: 404, message: { text: "No route." } } });
 
 const responses: [name: string, "settings" | "entraSettings", Fault, message: string, advice?: string][] = [
@@ -134,15 +138,12 @@ test.for([
   expect(others).toEqual([requestId, emulator.report()]);
 });
 
-test.for([
-  ["Revoke access tokens", "revoke", 2],
-  ["Delete the identities", "delete 2", 1],
-] as const)("a failure of the step %s leaves nothing behind", async ([step, target, n], { emulator, startProgram }) => {
-  emulator.once(target, error(400, "ValidationError", "Wrong."));
+test("a failure of a later step names the step, and leaves nothing behind", async ({ emulator, startProgram }) => {
+  emulator.once("revoke", error(400, "ValidationError", "Wrong."));
   const lines = await failureOf(startProgram(emulator.settings));
   const { host } = new URL(emulator.endpoint);
-  const reason = `"${step}" failed for ${host}: 400 ValidationError Wrong.`;
-  expect(lines).toEqual([reason, requestId, mistakes, `Identities deleted: ${n}`]);
+  const reason = `"Revoke access tokens" failed for ${host}: 400 ValidationError Wrong.`;
+  expect(lines).toEqual([reason, requestId, mistakes, "Identities deleted: 2"]);
   expect(emulator.identities.size).toBe(0);
 });
 
@@ -155,8 +156,6 @@ test("an identity that the service doesn't know is neither named nor counted", a
 });
 
 const signInAdvice = "Check the network and the sign-in. To see more causes, set AZURE_LOG_LEVEL=warning.";
-const azAdvice =
-  "If you're signed in, az account get-access-token --resource https://communication.azure.com/ shows why.";
 // The full chain would also ask the managed-identity endpoint of a virtual machine, which isn't on localhost.
 const developer = { AZURE_TOKEN_CREDENTIALS: "dev" };
 
@@ -176,21 +175,15 @@ test("a missing workload identity is explained with its cause", async ({ emulato
   expect(lines.join("\n")).toContain("Failed to retrieve a valid token");
 });
 
-// The Azure CLI ends each refusal with "az login". The SDK then shows none of its text.
-const refusals = [
-  ["with its message", "ERROR: AADSTS65002: Consent must be configured.", signInAdvice],
-  ["with a command that shows the reason", "ERROR: AADSTS65002: Consent. To sign in again: az login", azAdvice],
-] as const;
-const testRefusal = test.skipIf(!hasSignals).for(refusals);
-testRefusal("a refusal of the Azure CLI is explained %s", async ([, message, expected], { emulator, startProgram }) => {
+// The SDK shows none of the text of a refusal that ends with "az login", as those of the Azure CLI do.
+test.skipIf(!hasSignals)("a refusal of the Azure CLI is explained", async ({ emulator, startProgram }) => {
   const az = join(emulator.folder, "az");
-  await writeFile(az, `#!/bin/sh\necho "${message}" >&2\nexit 1\n`);
+  await writeFile(az, '#!/bin/sh\necho "ERROR: AADSTS65002: Consent. To sign in again: az login" >&2\nexit 1\n');
   await chmod(az, 0o755);
   const settings = { ...emulator.entraSettings, ...developer, PATH: `${emulator.folder}:/bin` };
-  const [, advice, ...others] = await failureOf(startProgram(settings));
-  expect(advice).toBe(expected);
-  const shown = expected === azAdvice ? "Please run 'az login'" : message;
-  expect(others.filter((line) => line.includes(shown))).toHaveLength(1);
+  const [, advice] = await failureOf(startProgram(settings));
+  const command = "az account get-access-token --resource https://communication.azure.com/";
+  expect(advice).toBe(`If you're signed in, ${command} shows why.`);
 });
 
 test("AZURE_LOG_LEVEL=warning shows no secret behind a proxy", async ({ emulator, startProgram, onTestFinished }) => {

@@ -35,14 +35,6 @@ test("a mistake in a step is explained with its place", async ({ emulator, runCh
   expect(emulator.identities.size).toBe(0);
 });
 
-test("a mistake before the first step is explained with its place", async ({ runChanged }) => {
-  const { stderr, exitCode, place } = await runChanged(/CommunicationIdentityClient(?=\(connectionS)/, "Client");
-  const [reason, ...others] = stderr.split(/(?<=\n)/);
-  expect(reason).toMatch(`"Authenticate the client" failed at ${place}: `);
-  expect(others.join("")).toBe(`${advice}No known identities to delete.\n`);
-  expect(exitCode).toBe(2);
-});
-
 test("a missing await for a call that fails isn't blamed on another step", async ({ emulator, runChanged }) => {
   emulator.always("revoke", wrong);
   const stderr = expect.stringMatching(/^A call without await failed for .*: 400 ValidationError Wrong\.\n/);
