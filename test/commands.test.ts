@@ -1,6 +1,6 @@
 // Tests of the scripts in package.json.
 
-import { once } from "node:events";
+import { createPrivateKey } from "node:crypto";
 import { access, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import dotenv from "dotenv";
@@ -8,31 +8,20 @@ import { generate } from "selfsigned";
 import { expect } from "vitest";
 import { root } from "./support/environment.ts";
 import { type Fixtures, test } from "./support/fixtures.ts";
-import { hasSignals } from "./support/processes.ts";
+import { hasPty, hasSignals, inTerminal } from "./support/processes.ts";
 import { keptCertificate } from "./tools/certificate.ts";
 
 const notice = "This runs against an emulator on this machine. No Azure resource is involved.\n";
 const testSignal = test.skipIf(!hasSignals);
 const { scripts } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
+const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
 /** Returns the command of a script, which takes less time without npm. */
 const script = (name: string): string[] => [process.execPath, ...scripts[name].split(" ").slice(1)];
 
-test("npm run docs updates the code and output in the README", async ({ project, start }) => {
-  const file = join(project, "README.md");
-  const readme = await readFile(file, "utf8");
-  const makeStale = (text: string, block: string) => text.replace(new RegExp(`(?<=\`\`\`${block}\n)`), "Old.\n");
-  await writeFile(file, ["ts create_identity", "console output", "console step"].reduce(makeStale, readme));
-  const { stderr } = await start(["npm", "run", "docs"], { cwd: project }).ended;
-  expect(stderr).toBe("");
-  expect(await readFile(file, "utf8")).not.toContain("Old.\n");
-});
-
-test("npm start and npm run bench run", async ({ project: cwd, start }) => {
-  const help = start([...script("start"), "--help"], { cwd }).ended;
-  const { stdout, ...others } = await start([...script("bench"), "--only", "program", "1"], { cwd }).ended;
-  expect(stdout).toMatch(/^Node v2.*; .*\nMedians of 1 runs, .*\nprogram: \d+, \d+\.\d\d of bare \(\d+\)\n$/);
+test("npm run bench measures the commands", async ({ project: cwd, start }) => {
+  const { stdout, ...others } = await start([...script("bench"), "--only", "npm run emulator", "1"], { cwd }).ended;
+  expect(stdout).toMatch(/^Node v2.*; .*\nMedians of 1 runs, .*\nnpm run emulator: \d+\n$/);
   expect(others).toEqual({ stderr: "", exitCode: 0 });
-  expect(await help).toMatchObject({ stdout: expect.stringContaining("Usage:"), exitCode: 0 });
 });
 
 test("npm run local runs against the emulator, whatever the environment says", async ({ emulator, project, start }) => {
@@ -75,13 +64,27 @@ test.for([
   expect(await start([...script(name), arg], { cwd: project }).ended).toEqual({ stdout: "", stderr, exitCode: 2 });
 });
 
+test.skipIf(!hasPty())("npm run step has bold headings, and stops on Ctrl+C", async ({ project, start }) => {
+  const settings = { TERM: "xterm", CI: undefined }; // Node assumes no colors in CI.
+  const command = inTerminal(["sh", "-c", "npm run --silent step > /dev/null"]);
+  const { child, ended, prints } = start(command, { settings, cwd: project, input: null });
+  await prints("Press Enter");
+  child.stdin.write("\n");
+  await prints("Create an identity\x1b[22m"); // the end of a bold heading
+  child.stdin.write("\n");
+  await prints("Issue an access token\x1b[22m");
+  child.stdin.write("\x03");
+  const { stdout, exitCode } = await ended;
+  expect(stdout).toMatch(/Interrupted\..*\nIdentities deleted: 1\n$/);
+  expect(exitCode).toBe(130);
+});
+
 test("npm run local keeps its certificate for three days, for its user alone", async ({ emulator }) => {
   const folder = join(emulator.folder, "kept");
   const file = join(folder, "certificate.pem");
   await Promise.all([keptCertificate(file), keptCertificate(file)]); // of two processes that start at the same time
   expect(await readdir(folder)).toEqual(["certificate.pem"]);
-  const modes = (await Promise.all([folder, file].map((path) => stat(path)))).map(({ mode }) => mode & 0o777);
-  if (hasSignals) expect(modes).toEqual([0o700, 0o600]); // not on Windows
+  if (hasSignals) expect([await modeOf(folder), await modeOf(file)]).toEqual([0o700, 0o600]); // not on Windows
   for (const days of [2.9, 3.1, -1, undefined]) {
     const notBeforeDate = new Date(Date.now() - (days ?? 0) * 86_400_000);
     const { cert, private: key } = await generate(undefined, { keyType: "ec", notBeforeDate });
@@ -91,7 +94,8 @@ test("npm run local keeps its certificate for three days, for its user alone", a
     expect(kept === saved, `${days}`).toBe(days === 2.9);
     expect(await readFile(file, "utf8")).toBe(kept);
   }
-  expect(await keptCertificate(join(file, "in a file", "certificate.pem"))).toContain("BEGIN CERTIFICATE");
+  const unsaved = await keptCertificate(join(file, "in a file", "certificate.pem"));
+  expect(createPrivateKey(unsaved).asymmetricKeyType).toBe("ec"); // RSA takes longer.
 });
 
 testSignal.for([
@@ -126,17 +130,16 @@ async function startEmulatorCommand(start: Fixtures["start"], command: string[],
   return { ...emulator, settings, entraSettings, powerShell };
 }
 
-test("npm run emulator prints settings, and logs requests and errors", async ({ bundles, start, startProgram }) => {
-  const emulator = await startEmulatorCommand(start, [process.execPath, bundles.emulator]);
+test("npm run emulator prints settings, and logs requests and errors", async ({ bundle, start, startProgram }) => {
+  const emulator = await startEmulatorCommand(start, bundle("emulator"));
   const { child, ended, prints, settings, entraSettings, powerShell } = emulator;
   const { NODE_EXTRA_CA_CERTS, NO_PROXY } = settings;
   expect({ ...entraSettings, ...settings }).toMatchObject(powerShell);
   expect(Object.keys(powerShell)).toHaveLength(7);
+  expect(emulator.output.stderr.match(/(?<=-storepass |Password=)\w+/g)).toEqual(["emulator", "emulator"]);
   expect(entraSettings).toMatchObject({ REQUESTS_CA_BUNDLE: NODE_EXTRA_CA_CERTS, SSL_CERT_FILE: NODE_EXTRA_CA_CERTS });
-  const readable = [dirname(NODE_EXTRA_CA_CERTS!), NODE_EXTRA_CA_CERTS!].map(
-    async (path) => (await stat(path)).mode & 0o5,
-  );
-  if (hasSignals) expect(await Promise.all(readable)).toEqual([0o5, 0o4]); // for other users; not on Windows
+  const modes = [await modeOf(dirname(NODE_EXTRA_CA_CERTS!)), await modeOf(NODE_EXTRA_CA_CERTS!)];
+  if (hasSignals) expect(modes).toEqual([0o755, 0o644]); // for other users, too; not on Windows
   const id = "00000000-0000-0000-0000-000000000000";
   const servicePrincipal = { AZURE_CLIENT_ID: id, AZURE_CLIENT_SECRET: "left", AZURE_TENANT_ID: id };
   const left = { HTTPS_PROXY: "http://127.0.0.1:9", ...servicePrincipal };
@@ -155,43 +158,38 @@ test("npm run emulator prints settings, and logs requests and errors", async ({ 
   expect(exitCode).toBe(hasSignals ? 0 : null);
 });
 
-testSignal("npm run emulator removes its files and stops when npm is stopped", async ({ project, start }) => {
-  const { child, ended, settings } = await startEmulatorCommand(start, ["npm", "run", "--silent", "emulator"], project);
-  child.kill("SIGTERM");
-  await ended;
-  await expect(access(settings.NODE_EXTRA_CA_CERTS!)).rejects.toThrow("ENOENT");
+testSignal("npm run emulator survives a closed stderr, and stops when npm is stopped", async ({ project, start }) => {
+  const emulator = await startEmulatorCommand(start, ["npm", "run", "--silent", "emulator"], project);
+  emulator.child.stderr.destroy();
+  await expect(fetch(emulator.entraSettings.COMMUNICATION_SERVICES_ENDPOINT!)).rejects.toThrow(); // It reports this.
+  const started = Date.now();
+  emulator.child.kill("SIGTERM");
+  await emulator.ended;
+  expect(Date.now() - started).toBeLessThan(5000);
+  await expect(access(emulator.settings.NODE_EXTRA_CA_CERTS!)).rejects.toThrow("ENOENT"); // It has removed its files.
 });
 
-testSignal(
-  "a background emulator survives its shell, a hangup, and a closed stderr",
-  async ({ bundles, start, startProgram }) => {
-    const command = ["sh", "-c", '"$0" "$1" & read line', process.execPath, bundles.emulator];
-    const { child, ended, settings } = await startEmulatorCommand(start, command);
-    child.stdin.end("\n");
-    await once(child, "exit");
-    process.kill(-child.pid!, "SIGHUP");
-    child.stderr.destroy();
-    expect(await startProgram(settings).ended).toMatchObject({ stderr: "", exitCode: 0 });
-    process.kill(-child.pid!, "SIGTERM");
-    await ended;
-    await expect(access(settings.NODE_EXTRA_CA_CERTS!)).rejects.toThrow("ENOENT");
-  },
-);
-
-testSignal("the page's commands start an emulator, or end with 1", async ({ bundles, project, start }) => {
+testSignal("the page's commands start a background emulator, or end with 1", async ({ bundle, project, start }) => {
   const page = await readFile(join(project, "test", "emulator", "README.md"), "utf8");
   const [commands = ""] = /(?<=^```sh\n)nohup[^`]*/m.exec(page) ?? [];
-  const script = `${commands}\n"$0" "$1"; status=$?; kill $!; wait $!; exit $status`;
-  const command = ["sh", "-c", script, process.execPath, bundles.program];
+  // The emulator survives its shell and a hangup, and has removed its files when it ends.
+  const script = `(${commands}echo $! > emulator.pid) || exit 1
+. ./settings.sh
+kill -HUP $(cat emulator.pid)
+"$0" "$1"; status=$?
+kill $(cat emulator.pid)
+while test -e "$NODE_EXTRA_CA_CERTS"; do sleep 0.1; done
+exit $status`;
+  const command = ["sh", "-c", script, ...bundle("program")];
   expect(await start(command, { cwd: project }).ended).toMatchObject({ stderr: "", exitCode: 0 });
   await rm(join(project, "test", "emulator"), { recursive: true });
   const stderr = expect.stringContaining("Cannot find module");
   expect(await start(command, { cwd: project }).ended).toMatchObject({ stderr, exitCode: 1 });
 });
 
-test("an emulator whose port is in use or invalid says so", async ({ bundles, emulator, start }) => {
+test("an emulator whose port is in use or invalid says so", async ({ bundle, emulator, start }) => {
   const { port } = new URL(emulator.endpoint);
-  const startWith = (...args: string[]) => start([process.execPath, bundles.emulator, ...args]).ended;
+  const startWith = (...args: string[]) => start([...bundle("emulator"), ...args]).ended;
   const inUse = { stdout: "", stderr: `Port ${port} is in use.\n`, exitCode: 2 };
   expect(await startWith("--", "--port", port)).toEqual(inUse); // as with pnpm
   expect(await startWith(port)).toEqual(inUse);

@@ -10,8 +10,8 @@ const name = "COMMUNICATION_SERVICES_CONNECTION_STRING";
 function readResource() {
   const settings = { ...process.env };
   dotenv.config({ path: join(import.meta.dirname, "..", ".env"), processEnv: settings as {}, quiet: true });
-  const form = /^["' ]*endpoint=(https:\/\/[\w.:-]+\/?);accesskey=([\w+/]+=*);?["' ]*$/i;
-  const [, endpoint = "", accessKey = ""] = form.exec(settings[name]?.trim() ?? "") ?? [];
+  const form = /^["'\s]*endpoint=(https:\/\/[\w.:[\]-]+\/?);accesskey=([\w+/]+=*)[;"'\s]*$/i; // as in the program
+  const [, endpoint = "", accessKey = ""] = form.exec(settings[name] ?? "") ?? [];
   if (endpoint) return { endpoint, accessKey };
   console.error(`Set ${name} in the environment or in .env, in this form:
 endpoint=https://<resource>.communication.azure.com/;accesskey=<key>`);

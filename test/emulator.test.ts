@@ -58,17 +58,10 @@ test.for([60, 1440])("a token for %i minutes contains identity, scopes, and time
   expect(decode(header)).toMatchObject({ alg: "RS256", typ: "JWT" });
   const exp = Math.round(Date.parse(accessToken.expiresOn) / 1000);
   const iat = exp - minutes * 60;
-  expect(decode(claims)).toEqual({
-    skypeid: identity.id.slice(2),
-    scp: 1792,
-    csi: String(iat),
-    exp,
-    rgn: "amer",
-    acsScope: scopes.join(","),
-    resourceId: identity.id.slice(6, 42),
-    resourceLocation: "unitedstates",
-    iat,
-  });
+  const ids = { skypeid: identity.id.slice(2), resourceId: identity.id.slice(6, 42) };
+  const place = { rgn: "amer", resourceLocation: "unitedstates" };
+  const others = { scp: 1792, csi: String(iat), acsScope: scopes.join(",") };
+  expect(decode(claims)).toEqual({ ...ids, ...place, ...others, iat, exp });
   expect(Buffer.from(signature, "base64url")).toHaveLength(256); // as with RSA and 2048 bits
 });
 

@@ -1,45 +1,45 @@
-// Builds what a reader builds from the README: the program, the server, and the client, each as the page shows it.
+// Tests what a reader builds from the README: the program, the server, and the client, each as the page shows it.
 
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { type AddressInfo, connect, createServer as createTcpServer } from "node:net";
 import { delimiter, join } from "node:path";
 import { build } from "esbuild";
-import { expect } from "vitest";
-import { mask } from "./support/docs.ts";
+import { expect, inject } from "vitest";
+import { buildBundles, nodePaths } from "./support/build.ts";
+import { codeBlocks, mask, readersCode } from "./support/docs.ts";
 import { root } from "./support/environment.ts";
 import { signIn } from "./emulator/authentication.ts";
 import { delay, error, respondWith, silence } from "./support/faults.ts";
-import { type Fixtures, test } from "./support/fixtures.ts";
-import { hasSignals, nodeOptions } from "./support/processes.ts";
+import { test as base } from "./support/fixtures.ts";
+import { hasSignals, type Started } from "./support/processes.ts";
 
 const readme = await readFile(join(root, "README.md"), "utf8");
-const node = [process.execPath, ...nodeOptions];
 const signedIn = { headers: { cookie: "theme=dark; user=example" } };
 const denied = error(401, "Denied", "Denied by the resource provider.");
 
-/** Returns the code blocks of the README that begin with this line, in order. */
-function blocks(firstLine: RegExp): string[] {
-  return [...readme.matchAll(new RegExp(`^\`\`\`${firstLine.source}\n([^]*?)^\`\`\`$`, "gm"))].map(([, code]) => code!);
-}
+// The files that a reader creates, and their bundles beside them.
+const folder = join(inject("bundles"), "page");
+const files = ["issue-access-tokens.ts", "server.ts", "client.ts"];
+await mkdir(folder);
+for (const file of files) await writeFile(join(folder, file), readersCode(readme, file));
+await buildBundles(
+  files.map((file) => join(folder, file)),
+  folder,
+);
+const program = [process.execPath, join(folder, "issue-access-tokens.mjs")];
 
-/** Saves what a reader copies from the page: the server, the client, or the program, from its skeleton and snippets. */
-async function copyCode(name: string, folder: string): Promise<string> {
-  const [code = ""] = blocks(new RegExp(`ts ${name}`));
-  const steps = blocks(/ts \w+/).join("\n");
-  const complete = code.replace(/ *\/\/ Quickstart code goes here\n/, () => steps);
-  await writeFile(join(folder, name), complete);
-  return join(folder, name);
-}
-
-/** Starts the server of the page, and waits until it listens. */
-async function startServer(start: Fixtures["start"], folder: string, settings: object) {
-  const server = start([...node, await copyCode("server.ts", folder)], { settings: { ...settings, PORT: "0" } });
-  await server.prints("port: ");
-  return { ...server, url: `http://localhost:${/port: (\d+)/.exec(server.output.stdout)![1]}/api/access-token` };
-}
+/** Adds a function that starts the server of the page, waits until it listens, and returns its URL, too. */
+const test = base.extend<{ startServer: (settings: object) => Promise<Started & { url: string }> }>({
+  startServer: ({ start }, use) =>
+    use(async (settings) => {
+      const server = start([process.execPath, join(folder, "server.mjs")], { settings: { ...settings, PORT: "0" } });
+      await server.prints("port: ");
+      return { ...server, url: `http://localhost:${/port: (\d+)/.exec(server.output.stdout)![1]}/api/access-token` };
+    }),
+});
 
 /** Listens on this machine and returns the port. */
 async function listen(server: ReturnType<typeof createTcpServer>): Promise<number> {
@@ -48,13 +48,13 @@ async function listen(server: ReturnType<typeof createTcpServer>): Promise<numbe
 }
 
 // The slowest tests come first, so that the others run while they wait.
-test("the server gives up after 10 seconds, and leaves nothing open", async ({ emulator, project, start }) => {
+test("the server gives up after 10 seconds, and leaves nothing open", async ({ emulator, startServer }) => {
   const silent = createTcpServer((socket) => socket.resume().on("error", () => {})); // never responds
   const connectionString = `endpoint=https://localhost:${await listen(silent)}/;accesskey=a2V5`;
   emulator.always("issue", silence);
   const servers = await Promise.all([
-    startServer(start, project, { COMMUNICATION_SERVICES_CONNECTION_STRING: connectionString }),
-    startServer(start, project, emulator.settings),
+    startServer({ COMMUNICATION_SERVICES_CONNECTION_STRING: connectionString }),
+    startServer(emulator.settings),
   ]);
   // A browser can open a connection ahead of time, and not use it.
   connect(Number(new URL(servers[0].url).port), "localhost").on("error", () => {});
@@ -67,53 +67,39 @@ test("the server gives up after 10 seconds, and leaves nothing open", async ({ e
   expect((await servers[0].ended).exitCode).toBe(hasSignals ? 0 : null);
 });
 
-test("the server survives a sign-in that fails between requests", async ({ emulator, project, start }) => {
-  emulator.once("sign-in", (respond) => {
-    const token = signIn("https://communication.azure.com", Date.now() - 3_595_000); // expires in 5 seconds
-    return respondWith(200, token)(respond);
-  });
+test("the server survives a sign-in that fails between requests", async ({ emulator, startServer }) => {
+  const token = () => signIn("https://communication.azure.com", Date.now() - 3_595_000); // expires in 5 seconds
+  emulator.once("sign-in", (respond) => respondWith(200, token())(respond));
   emulator.always("sign-in", respondWith(400, { message: "Out of order." }));
-  const { prints, url } = await startServer(start, project, emulator.entraSettings);
+  const { prints, url } = await startServer(emulator.entraSettings);
   expect((await fetch(url, signedIn)).status).toBe(200);
   await prints("AuthenticationError");
   expect((await fetch(url, signedIn)).status).toBe(500);
 });
 
-test("createCredential rejects with the cause, and repeats a failed refresh", async ({ project, start }) => {
-  const tokens: string[] = [];
-  const issue = (seconds: number) => {
-    const claims = JSON.stringify({ exp: Math.floor(Date.now() / 1000) + seconds });
-    tokens.push(`e30.${Buffer.from(claims).toString("base64url")}.`);
-    return JSON.stringify({ token: tokens.at(-1) });
-  };
-  const rejected = [() => "", () => '{"token":null}', () => "<html>Welcome</html>"];
+test("createCredential rejects with the cause, and repeats a failed refresh", async ({ start }) => {
   // The first token is refreshed after half of its lifetime, then after half of the rest.
-  const responses = [...rejected, () => issue(14), () => undefined, () => "{}", () => issue(86_400)];
-  const server = createServer(({ url, headers }, response) => {
-    const isExpected = url === "/api/access-token" && headers.accept === "application/json";
-    const body = isExpected ? responses.shift()?.() : "";
-    if (body !== undefined) response.writeHead(body ? 200 : 401).end(body); // Otherwise, the client waits.
-  });
-  const origin = `http://localhost:${await listen(server)}`;
-  await copyCode("client.ts", project);
-  const main = `import { createCredential } from "./client.ts";
-const { fetch } = globalThis;
-globalThis.fetch = (path, options) => fetch(new URL(path, "${origin}"), options); // In a browser, a URL can be relative.
+  const main = `import { createCredential } from "./client.mjs";
+const tokenFor = (seconds) => "e30." + btoa(JSON.stringify({ exp: Math.floor(Date.now() / 1000) + seconds })) + ".";
+const [first, last] = [tokenFor(14), tokenFor(86_400)];
+const rejected = [new Response("", { status: 401 }), Response.json({ token: null }), new Response("<html>Welcome</html>")];
+const accepted = [{ token: first }, {}, { token: last }].map((value) => Response.json(value));
+const responses = [...rejected, accepted[0], undefined, accepted[1], accepted[2]]; // undefined: never responds
+globalThis.fetch = async (path, { headers, signal }) => {
+  if (path !== "/api/access-token" || headers.Accept !== "application/json") return Response.error();
+  return responses.shift() ?? new Promise((_, reject) => signal?.addEventListener("abort", reject));
+};
 const { timeout } = AbortSignal;
-let calls = 0; // The first refresh is the fifth.
-AbortSignal.timeout = (milliseconds) => timeout(++calls === 5 ? milliseconds / 100 : milliseconds);
-for (let i = 0; i < ${rejected.length}; i++) console.log(await createCredential().catch((error) => error.message));
+AbortSignal.timeout = (milliseconds) => timeout(milliseconds / 100);
+for (const _ of rejected) console.log(await createCredential().catch((error) => error.message));
 const credential = await createCredential();
-const { token } = await credential.getToken();
-while ((await credential.getToken()).token === token) await new Promise((resolve) => setTimeout(resolve, 20));
-console.log(token + "\\n" + (await credential.getToken()).token);
+while ((await credential.getToken()).token === first) await new Promise((resolve) => setTimeout(resolve, 20));
+console.log((await credential.getToken()).token === last, responses.length);
 credential.dispose();`;
-  await writeFile(join(project, "page.ts"), main);
-  const { stdout, ...others } = await start([...node, join(project, "page.ts")]).ended;
-  server.close();
+  await writeFile(join(folder, "page.mjs"), main);
+  const { stdout, ...others } = await start([process.execPath, join(folder, "page.mjs")]).ended;
   const failed = "The server returned no access token:";
-  const messages = [`${failed} 401`, `${failed} 200`, expect.stringContaining("JSON")];
-  expect(stdout.trimEnd().split("\n")).toEqual([...messages, ...tokens]);
+  expect(stdout.split("\n")).toEqual([`${failed} 401`, `${failed} 200`, expect.stringContaining("JSON"), "true 0", ""]);
   expect(others).toEqual({ stderr: "", exitCode: 0 });
 });
 
@@ -127,8 +113,7 @@ const browser = [
 ].find((file) => existsSync(file));
 const testBrowser = test.skipIf(!browser);
 
-testBrowser("the client gets tokens of one identity in a browser", async ({ emulator, project, start }) => {
-  await copyCode("client.ts", project);
+testBrowser("the client gets tokens of one identity in a browser", async ({ emulator, start, startServer }) => {
   const contents = `import { createCredential } from "./client.ts";
 const results = [await createCredential().catch(({ message }) => message)];
 document.cookie = "user=example";
@@ -136,9 +121,9 @@ for (const credential of await Promise.all([createCredential(), createCredential
   results.push((await credential.getToken()).token);
 }
 document.body.textContent = results.join();`;
-  const stdin = { contents, resolveDir: project };
-  const { outputFiles } = await build({ stdin, bundle: true, format: "esm", write: false });
-  const server = await startServer(start, project, emulator.settings);
+  const stdin = { contents, resolveDir: folder };
+  const { outputFiles } = await build({ stdin, nodePaths, bundle: true, format: "esm", write: false });
+  const server = await startServer(emulator.settings);
   const site = createServer(async ({ url = "", headers: { cookie = "" } }, response) => {
     const html = `<!doctype html><body><script type="module">${outputFiles[0]!.text}</script>`;
     if (!url.startsWith("/api")) return response.writeHead(200, { "Content-Type": "text/html" }).end(html);
@@ -150,7 +135,7 @@ document.body.textContent = results.join();`;
   const offline = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost"; // It asks for Google's hosts otherwise.
   // Root can't have a sandbox. The time of the page stands still while it waits for a response.
   const options = ["--headless", "--no-first-run", "--no-sandbox", ...disabled, offline];
-  options.push("--dump-dom", "--virtual-time-budget=10000", `--user-data-dir=${join(project, "profile")}`);
+  options.push("--dump-dom", "--virtual-time-budget=10000", `--user-data-dir=${join(emulator.folder, "profile")}`);
   const { stdout, stderr } = await start([browser!, ...options, url]).ended; // with all of its processes
   site.close();
   const tokens = emulator.tokens.map(({ token }) => token);
@@ -160,10 +145,10 @@ document.body.textContent = results.join();`;
   expect(emulator.identities.size).toBe(1);
 });
 
-test("the server issues tokens to signed-in users, for one identity each", async ({ emulator, project, start }) => {
+test("the server issues tokens to signed-in users, for one identity each", async ({ emulator, startServer }) => {
   emulator.once("create", denied);
   emulator.once("create 2", delay(500));
-  const { child, ended, output, prints, url } = await startServer(start, project, emulator.settings);
+  const { child, ended, output, prints, url } = await startServer(emulator.settings);
   expect(output.stdout).toMatch(/address: '(127\.0\.0\.1|::1)'/); // not reachable from other machines
   expect((await fetch(url, { headers: { cookie: "superuser=example" } })).status).toBe(401);
   for (const method of ["HEAD", "POST"]) expect((await fetch(url, { ...signedIn, method })).status).toBe(405);
@@ -183,20 +168,19 @@ test("the server issues tokens to signed-in users, for one identity each", async
   expect((await ended).exitCode).toBe(hasSignals ? 0 : null);
 });
 
-test("a reader's program prints the output, or the error and exits with 1", async ({ emulator, project, start }) => {
-  const file = await copyCode("issue-access-tokens.ts", project);
-  const { stdout, ...others } = await start([...node, file], { settings: emulator.settings }).ended;
-  expect(mask(stdout)).toBe(mask(blocks(/console output/)[0]!));
+test("a reader's program prints the output, or the error and exits with 1", async ({ emulator, start }) => {
+  const { settings } = emulator;
+  const { stdout, ...others } = await start(program, { settings }).ended;
+  expect(mask(stdout)).toBe(mask(codeBlocks(readme, "console output")[0]!));
   expect(others).toEqual({ stderr: "", exitCode: 0 });
   expect(emulator.identities.size).toBe(0);
   emulator.once("create", denied);
   const stderr = expect.stringContaining("Denied by the resource provider.");
-  expect(await start([...node, file], { settings: emulator.settings }).ended).toMatchObject({ stderr, exitCode: 1 });
+  expect(await start(program, { settings }).ended).toMatchObject({ stderr, exitCode: 1 });
 });
 
 test("the program, server, and client of a reader type-check", async ({ project, start }) => {
-  const names = ["issue-access-tokens.ts", "server.ts", "client.ts"];
-  const files = await Promise.all(names.map((name) => copyCode(name, project)));
+  for (const file of files) await copyFile(join(folder, file), join(project, file));
   const compilerOptions = { target: "es2017", lib: ["es2017"] };
   const config = { extends: "./tsconfig.json", compilerOptions, files, include: [] };
   await writeFile(join(project, "reader.json"), JSON.stringify(config));

@@ -1,6 +1,6 @@
-// Checks that the README shows the code and output of the real program, and names what exists.
+// Checks that the program and the README show the same code and output. npm run docs runs this file.
 
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { snippets, update } from "./support/docs.ts";
@@ -11,25 +11,35 @@ import { nodeOptions } from "./support/processes.ts";
 const readme = await readFile(join(root, "README.md"), "utf8");
 const program = await readFile(programFile, "utf8");
 
-test("the README shows the program's code and output (see npm run docs)", async ({ emulator, start, expect }) => {
-  const names = [...snippets(program).keys()].filter((name) => name !== "imports"); // The skeleton contains these.
-  const hint = "Give each snippet of the program a code block in README.md that begins with ```ts and its name";
-  expect(readme.match(/(?<=^```ts )\w+$/gm), hint).toEqual(names);
-  const options = { settings: emulator.settings, input: "\n".repeat(20) };
-  const { stdout, stderr, exitCode } = await start([process.execPath, ...nodeOptions, programFile, "--step"], options)
-    .ended;
-  expect(exitCode, stderr).toBe(0);
-  await expect(update(readme, program, stdout, stderr)).toMatchFileSnapshot("../README.md");
-});
+// npm run docs runs the test whose name contains "docs".
+test("--step and the README show the program (see npm run docs)", async ({ emulator, project, start, expect }) => {
+  const codeOf = snippets(program);
+  const names = [...codeOf.keys()].filter((name) => name !== "imports"); // The skeleton contains these.
+  const missing = "Give each snippet of the program a code block in README.md that begins with ```ts and its name";
+  expect(readme.match(/(?<=^```ts )\w+$/gm), missing).toEqual(names);
 
-test("the pages name the minimum Node version, and only existing scripts", async () => {
-  const files = [".github/CONTRIBUTING.md", "test/emulator/README.md"].map((name) =>
-    readFile(join(root, name), "utf8"),
-  );
-  const pages = readme + (await Promise.all(files));
-  const { engines, scripts } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
-  for (const version of engines.node.match(/\d+\.\d+(?=\.0)/g)) expect(pages).toContain(version);
-  expect(Object.keys(scripts)).toEqual(expect.arrayContaining(pages.match(/(?<=npm run (?:--silent )?)\w+/g)!));
+  const file = join(project, "issue-access-tokens.ts");
+  await writeFile(file, program.replaceAll("\n", "\r\n")); // The line ends of Windows make no difference.
+  const options = { settings: emulator.settings, input: "\n".repeat(20) };
+  const result = await start([process.execPath, ...nodeOptions, file, "--step"], options).ended;
+  expect(result.exitCode, result.stderr).toBe(0);
+  const { stdout, stderr } = { ...result, stderr: result.stderr.replaceAll("\r\n", "\n") };
+  await expect(update(readme, program, stdout, stderr)).toMatchFileSnapshot("../README.md");
+  const stale = readme.replaceAll(/^```(ts create_identity|console output|console step)\n/gm, "$&Old.\n");
+  expect(update(stale, program, stdout, stderr)).not.toMatch(/Old\.|eyJ[\w-]{20}/); // nor a whole token
+
+  const steps = [...program.matchAll(/startStep\("(.+)", "(\w+)"\)/g)];
+  const shown = steps.map(([, title, tag = ""], number) => {
+    const heading = number > 0 ? `Step ${number} of ${steps.length - 1}: ${title}` : title;
+    const firstLine = program.slice(0, program.indexOf(`// <${tag}>`)).split("\n").length + 1;
+    const code = codeOf.get(tag)!.replaceAll(/^(?=.)/gm, "  ");
+    const prompt = "Press Enter to run this code, or Ctrl+C to stop and clean up.";
+    return `\n${heading}  (issue-access-tokens.ts:${firstLine})\n\n${code}\n\n${prompt}\n`;
+  });
+  const [, about] = /^const about = `([^]*?)`;$/m.exec(program)!;
+  const [screens, hint] = stderr.split("\nTo send tokens to ");
+  expect(screens).toBe(`\n${about}\n${shown.join("")}`);
+  expect(hint).toContain('in step 2 of issue-access-tokens.ts: change "voip"');
 });
 
 test("the diagram in the README has as many steps as the program", () => {

@@ -1,5 +1,6 @@
 // What the service responds to single requests. The tests send these cases to the emulator, and `npm run compare` sends
-// them to a real resource.
+// them to a real resource. Texts and API versions that the emulator also contains stand here once more on purpose: a
+// test must not take what it expects from the code that it tests.
 
 import type { Response } from "../emulator/messages.ts";
 import type { RawRequest } from "./requests.ts";

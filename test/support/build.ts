@@ -1,5 +1,5 @@
-// Runs once per suite: bundles what the tests start often, with the packages that it uses. Loading the files of the SDK
-// one by one would take most of the time of the suite.
+// Bundles what the tests start often with the packages that it uses: once per suite, the program and the emulator.
+// Loading the files of the SDK one by one would take most of the time of the suite.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -10,23 +10,33 @@ import { programFile, root } from "./environment.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** The paths of the program and of `npm run emulator`, each bundled with the packages that it uses. */
-    bundles: { program: string; emulator: string };
+    /** A folder for bundles, which contains program.mjs and emulator.mjs. */
+    bundles: string;
   }
+}
+
+/** Where the bundles find their packages, wherever the files are. */
+export const nodePaths = [join(root, "node_modules")];
+
+/** Bundles files, each as a module in a folder, with the name of the file or its key. */
+export async function buildBundles(entryPoints: string[] | Record<string, string>, outdir: string) {
+  await build({
+    entryPoints,
+    outdir,
+    outExtension: { ".js": ".mjs" },
+    nodePaths,
+    bundle: true,
+    platform: "node",
+    mainFields: ["module", "main"], // ES modules, of which a bundle contains only what it uses
+    format: "esm",
+    splitting: true, // keeps @azure/identity apart, which is loaded only when it is used
+    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+  });
 }
 
 export default async function setUp({ provide }: TestProject) {
   const folder = await mkdtemp(join(tmpdir(), "issue-access-tokens-"));
-  await build({
-    entryPoints: { program: programFile, emulator: join(root, "test", "emulator", "cli.ts") },
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    splitting: true, // keeps @azure/identity apart, which is loaded only when it is used
-    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
-    outdir: folder,
-    outExtension: { ".js": ".mjs" },
-  });
-  provide("bundles", { program: join(folder, "program.mjs"), emulator: join(folder, "emulator.mjs") });
+  await buildBundles({ program: programFile, emulator: join(root, "test", "emulator", "cli.ts") }, folder);
+  provide("bundles", folder);
   return () => rm(folder, { recursive: true, maxRetries: 5 });
 }

@@ -27,6 +27,17 @@ export function snippets(program: string): Map<string, string> {
   return new Map(found.map(([, indent, name, lines]) => [name!, lines!.replace(new RegExp(`^${indent}`, "gm"), "")]));
 }
 
+/** Returns the code blocks of the README that begin with "```" and this line, in order. */
+export function codeBlocks(readme: string, firstLine: string): string[] {
+  return [...readme.matchAll(new RegExp(`^\`\`\`${firstLine}\n([^]*?)^\`\`\`$`, "gm"))].map(([, code]) => code!);
+}
+
+/** Returns what a reader copies from the README to a file: its code block, and in the program also those of the steps. */
+export function readersCode(readme: string, file: string): string {
+  const steps = codeBlocks(readme, "ts \\w+").join("\n");
+  return codeBlocks(readme, `ts ${file}`)[0]!.replace(/ *\/\/ Quickstart code goes here\n/, () => steps);
+}
+
 /**
  * Returns the README with the current snippets and output. A block of which only masked parts would change stays as it
  * is.

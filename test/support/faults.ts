@@ -22,18 +22,6 @@ export function htmlPage(status: number): Fault {
   return respondWith(status, page, { "Content-Type": "text/html" });
 }
 
-/** Responds 200 with text that is labeled as JSON but is not. */
-export const notJson = respondWith(200, "Not {JSON", { "Content-Type": "application/json" });
-
-/** Closes the connection before responding. */
-export const reset: Fault = () => undefined;
-
-/** Closes the connection in the middle of the response. */
-export const cutOff = respondWith(201, { identity: {} }, { "Content-Length": "100", Connection: "close" });
-
-/** Carries out the operation, then closes the connection before responding. */
-export const lostResponse: Fault = (respond) => void respond();
-
 /** Never responds. */
 export const silence: Fault = () => new Promise(() => {});
 
