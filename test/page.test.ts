@@ -2,7 +2,7 @@
 
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { type AddressInfo, connect, createServer as createTcpServer } from "node:net";
 import { delimiter, join } from "node:path";
@@ -14,28 +14,32 @@ import { root } from "./support/environment.ts";
 import { signIn } from "./emulator/authentication.ts";
 import { delay, error, respondWith, silence } from "./support/faults.ts";
 import { test as base } from "./support/fixtures.ts";
-import { hasSignals, type Started } from "./support/processes.ts";
+import { hasSignals, nodeOptions, type Started } from "./support/processes.ts";
 
 const readme = await readFile(join(root, "README.md"), "utf8");
 const signedIn = { headers: { cookie: "theme=dark; user=example" } };
 const denied = error(401, "Denied", "Denied by the resource provider.");
 
-// The files that a reader creates, and their bundles beside them.
+// The files that a reader creates, and their bundles beside them, which start faster. Some tests run the files as they
+// are.
 const folder = join(inject("bundles"), "page");
 const files = ["issue-access-tokens.ts", "server.ts", "client.ts"];
 await mkdir(folder);
+await writeFile(join(folder, "package.json"), '{ "type": "module" }');
+await symlink(join(root, "node_modules"), join(folder, "node_modules"), "junction");
 for (const file of files) await writeFile(join(folder, file), readersCode(readme, file));
 await buildBundles(
   files.map((file) => join(folder, file)),
   folder,
 );
-const program = [process.execPath, join(folder, "issue-access-tokens.mjs")];
+/** Returns the command that runs one of these files. */
+const run = (file: string) => [process.execPath, ...(file.endsWith(".ts") ? nodeOptions : []), join(folder, file)];
 
 /** Adds a function that starts the server of the page, waits until it listens, and returns its URL, too. */
-const test = base.extend<{ startServer: (settings: object) => Promise<Started & { url: string }> }>({
+const test = base.extend<{ startServer: (settings: object, file?: string) => Promise<Started & { url: string }> }>({
   startServer: ({ start }, use) =>
-    use(async (settings) => {
-      const server = start([process.execPath, join(folder, "server.mjs")], { settings: { ...settings, PORT: "0" } });
+    use(async (settings, file = "server.mjs") => {
+      const server = start(run(file), { settings: { ...settings, PORT: "0" } });
       await server.prints("port: ");
       return { ...server, url: `http://localhost:${/port: (\d+)/.exec(server.output.stdout)![1]}/api/access-token` };
     }),
@@ -97,7 +101,7 @@ while ((await credential.getToken()).token === first) await new Promise((resolve
 console.log((await credential.getToken()).token === last, responses.length);
 credential.dispose();`;
   await writeFile(join(folder, "page.mjs"), main);
-  const { stdout, ...others } = await start([process.execPath, join(folder, "page.mjs")]).ended;
+  const { stdout, ...others } = await start(run("page.mjs")).ended;
   const failed = "The server returned no access token:";
   expect(stdout.split("\n")).toEqual([`${failed} 401`, `${failed} 200`, expect.stringContaining("JSON"), "true 0", ""]);
   expect(others).toEqual({ stderr: "", exitCode: 0 });
@@ -148,7 +152,7 @@ document.body.textContent = results.join();`;
 test("the server issues tokens to signed-in users, for one identity each", async ({ emulator, startServer }) => {
   emulator.once("create", denied);
   emulator.once("create 2", delay(500));
-  const { child, ended, output, prints, url } = await startServer(emulator.settings);
+  const { child, ended, output, prints, url } = await startServer(emulator.settings, "server.ts");
   expect(output.stdout).toMatch(/address: '(127\.0\.0\.1|::1)'/); // not reachable from other machines
   expect((await fetch(url, { headers: { cookie: "superuser=example" } })).status).toBe(401);
   for (const method of ["HEAD", "POST"]) expect((await fetch(url, { ...signedIn, method })).status).toBe(405);
@@ -170,13 +174,13 @@ test("the server issues tokens to signed-in users, for one identity each", async
 
 test("a reader's program prints the output, or the error and exits with 1", async ({ emulator, start }) => {
   const { settings } = emulator;
-  const { stdout, ...others } = await start(program, { settings }).ended;
+  const { stdout, ...others } = await start(run("issue-access-tokens.ts"), { settings }).ended;
   expect(mask(stdout)).toBe(mask(codeBlocks(readme, "console output")[0]!));
   expect(others).toEqual({ stderr: "", exitCode: 0 });
   expect(emulator.identities.size).toBe(0);
   emulator.once("create", denied);
   const stderr = expect.stringContaining("Denied by the resource provider.");
-  expect(await start(program, { settings }).ended).toMatchObject({ stderr, exitCode: 1 });
+  expect(await start(run("issue-access-tokens.mjs"), { settings }).ended).toMatchObject({ stderr, exitCode: 1 });
 });
 
 test("the program, server, and client of a reader type-check", async ({ project, start }) => {
