@@ -35,6 +35,14 @@ test("a mistake in a step is explained with its place", async ({ emulator, runCh
   expect(emulator.identities.size).toBe(0);
 });
 
+test("a mistake in a connection string in the code ends with 2, and hides the key", async ({ runChanged }) => {
+  const typo = '"endpoint=https://contoso.com/;acceskey=UNMISTAKABLE/+="';
+  const result = await runChanged(/(?<=new CommunicationIdentityClient\()connectionString/, typo);
+  expect(result.stderr).toContain(`"Authenticate the client" failed at ${result.place}: Invalid connection string`);
+  expect(result.stderr).not.toContain("UNMISTAKABLE");
+  expect(result.exitCode).toBe(2);
+});
+
 test("a missing await for a call that fails isn't blamed on another step", async ({ emulator, runChanged }) => {
   emulator.always("revoke", wrong);
   const stderr = expect.stringMatching(/^A call without await failed for .*: 400 ValidationError Wrong\.\n/);
