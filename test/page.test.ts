@@ -86,7 +86,7 @@ test("createCredential rejects with the cause, and repeats a failed refresh", as
   const main = `import { createCredential } from "./client.mjs";
 const tokenFor = (seconds) => "e30." + btoa(JSON.stringify({ exp: Math.floor(Date.now() / 1000) + seconds })) + ".";
 const [first, last] = [tokenFor(14), tokenFor(86_400)];
-const rejected = [new Response("", { status: 401 }), Response.json({ token: null }), new Response("<html>Welcome</html>")];
+const rejected = [new Response("", { status: 401 }), Response.json({ token: null }), new Response("<html></html>")];
 const accepted = [{ token: first }, {}, { token: last }].map((value) => Response.json(value));
 const responses = [...rejected, accepted[0], undefined, accepted[1], accepted[2]]; // undefined: never responds
 globalThis.fetch = async (path, { headers, signal }) => {

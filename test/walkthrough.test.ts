@@ -6,7 +6,6 @@ import { expect } from "vitest";
 import { mask } from "./support/docs.ts";
 import { root } from "./support/environment.ts";
 import { test } from "./support/fixtures.ts";
-import { nodeOptions } from "./support/processes.ts";
 
 const requests = [
   "POST /identities",
@@ -35,10 +34,4 @@ test("npx tsx runs each step without @azure/identity, and prints the results", a
   expect(stdout.match(/\S+Z(?=:)/g)).toEqual(emulator.tokens.map(({ expiresOn }) => new Date(expiresOn).toISOString()));
   const [first, second] = emulator.requests.slice(-2).map(({ path }) => path.split("/").at(-1)); // the deletions
   expect(stdout.match(/8:acs:\S+/g)).toEqual([first, second, first, first, second]);
-});
-
-test.skipIf(nodeOptions.length > 0)("the walkthrough runs with plain node", async ({ emulator, project, start }) => {
-  const { settings } = emulator;
-  const result = await start([process.execPath, "issue-access-tokens.ts"], { settings, cwd: project }).ended;
-  expect(result).toMatchObject({ stderr: "", exitCode: 0 });
 });

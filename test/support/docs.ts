@@ -32,7 +32,7 @@ export function codeBlocks(readme: string, firstLine: string): string[] {
   return [...readme.matchAll(new RegExp(`^\`\`\`${firstLine}\n([^]*?)^\`\`\`$`, "gm"))].map(([, code]) => code!);
 }
 
-/** Returns what a reader copies from the README to a file: its code block, and in the program also those of the steps. */
+/** Returns what a reader copies from the README to a file: its code block and, in the program, those of the steps. */
 export function readersCode(readme: string, file: string): string {
   const steps = codeBlocks(readme, "ts \\w+").join("\n");
   return codeBlocks(readme, `ts ${file}`)[0]!.replace(/ *\/\/ Quickstart code goes here\n/, () => steps);
