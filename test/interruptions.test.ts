@@ -3,7 +3,7 @@
 import { expect } from "vitest";
 import { delay, error, silence } from "./support/faults.ts";
 import { test } from "./support/fixtures.ts";
-import { hasSignals, hasPty, inTerminal } from "./support/processes.ts";
+import { hasSignals } from "./support/processes.ts";
 
 const interrupted = "Interrupted. Cleaning up (9 seconds at most).\n";
 const unfinished = "A request hasn't finished. An identity that it creates remains.\n";
@@ -123,19 +123,6 @@ testSignal("a signal ends a program that waits for its settings", async ({ emula
   await start(["sh", "-c", "exec 3>.env; echo open; exec sleep 60"], { cwd }).prints("open");
   child.kill("SIGINT");
   expect(await ended).toEqual({ stderr: "", stdout: "", exitCode: null }); // There is nothing to clean up.
-});
-
-// tsx kills a program that doesn't confirm a signal within 60 ms, as on a busy machine.
-test.skipIf(!hasPty())("npx tsx passes on Ctrl+C", { retry: 3 }, async ({ emulator, project, start }) => {
-  emulator.once("revoke", delay(2000));
-  const command = inTerminal(["npx", "tsx", "issue-access-tokens.ts"]);
-  const { child, ended } = start(command, { settings: emulator.settings, cwd: project, input: null });
-  await emulator.receives("revoke");
-  child.stdin.write("\x03");
-  const { stdout, exitCode } = await ended;
-  expect(stdout.slice(stdout.indexOf(interrupted))).toContain(emulator.report());
-  expect(exitCode).toBe(130);
-  expect(emulator.identities.size).toBe(0);
 });
 
 test.for([

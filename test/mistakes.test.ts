@@ -3,7 +3,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { expect } from "vitest";
-import { error } from "./support/faults.ts";
+import { error, silence } from "./support/faults.ts";
 import { test as base } from "./support/fixtures.ts";
 import type { Started } from "./support/processes.ts";
 
@@ -48,6 +48,11 @@ test("a missing await for a call that fails isn't blamed on another step", async
   const stderr = expect.stringMatching(/^A call without await failed for .*: 400 ValidationError Wrong\.\n/);
   expect(await runChanged(/await (?=client.revokeTokens)/, "")).toMatchObject({ stderr, exitCode: 1 });
   expect(emulator.identities.size).toBe(0);
+});
+
+test("a call without await that hangs ends the program with 1 after 9 seconds", async ({ emulator, runChanged }) => {
+  emulator.once("revoke", silence);
+  expect(await runChanged(/await (?=client.revokeTokens)/, "")).toMatchObject({ stderr: "", exitCode: 1 });
 });
 
 const creation = /(?<=const )identity = await client\.createUser\(\)/;

@@ -56,7 +56,8 @@ export class Service {
     if (!version) return failure(400, "ApiVersionUnspecified", "An API version is required, but was not specified.");
     // [reported]
     if (!supportedVersions.includes(version)) {
-      const resource = `The HTTP resource that matches the request URI 'https://${request.headers.host}${request.path}'`;
+      const uri = `https://${request.headers.host}${request.path}`;
+      const resource = `The HTTP resource that matches the request URI '${uri}'`;
       return failure(400, "UnsupportedApiVersion", `${resource} does not support the API version '${version}'.`);
     }
     const fields = parseObject(request.body.toString());
