@@ -93,7 +93,7 @@ testSignal.for([
   ["SIGTERM", 143],
   ["SIGHUP", 129],
 ] as const)("%s waits for the call, and deletes its identity", async ([signal, code], { emulator, startProgram }) => {
-  emulator.once("create 2", delay(1000));
+  emulator.once("create 2", delay(500));
   const { child, ended } = startProgram(emulator.settings, ["--step"], { input: "\n".repeat(20) });
   await emulator.receives("create 2");
   const started = Date.now();
